@@ -1,0 +1,20 @@
+namespace Tcpcp.Linux;
+
+/// <summary>The error numbers that our code decides on (asm-generic/errno.h; the same on x86-64 and arm64).</summary>
+internal static class Errno
+{
+    public const int EPERM = 1;
+    public const int ENOENT = 2;
+    public const int EINTR = 4;
+    public const int EAGAIN = 11;
+    public const int ENOMEM = 12;
+    public const int EACCES = 13;
+    public const int EEXIST = 17;
+    public const int EINVAL = 22;
+    public const int ENOBUFS = 105;
+    public const int ENOTCONN = 107;
+    public const int EADDRINUSE = 98;
+    public const int EADDRNOTAVAIL = 99;
+    public const int ENOPROTOOPT = 92;
+    public const int EOPNOTSUPP = 95;
+}
