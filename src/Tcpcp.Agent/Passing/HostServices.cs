@@ -1,0 +1,57 @@
+using Tcpcp.Agent.Hold;
+using Tcpcp.Agent.Redirection;
+using Tcpcp.Gate;
+using Tcpcp.Linux.Diagnostics;
+
+namespace Tcpcp.Agent.Passing;
+
+/// <summary>What both sides of a pass use of their host. Opened on a thread in the host's network namespace.</summary>
+internal sealed class HostServices : IDisposable
+{
+    private HostServices(PassOptions options, ConnectionGate gate, PacketHold hold, SocketDiagnostics sockets, Takeover redirection)
+    {
+        Sockets = sockets;
+        Options = options;
+        Gate = gate;
+        Hold = hold;
+        Redirection = redirection;
+    }
+
+    public PassOptions Options { get; }
+
+    public ConnectionGate Gate { get; }
+
+    public PacketHold Hold { get; }
+
+    public SocketDiagnostics Sockets { get; }
+
+    public IRedirection Redirection { get; }
+
+    /// <param name="interfaceName">The interface that peers and the other hosts are behind.</param>
+    public static HostServices Open(string interfaceName, PassOptions options)
+    {
+        ConnectionGate gate = ConnectionGate.Open();
+        SocketDiagnostics sockets = new();
+        PacketHold? hold = null;
+        try
+        {
+            hold = PacketHold.Open([interfaceName], options.HoldBytes);
+            return new HostServices(options, gate, hold, sockets, new Takeover(interfaceName, sockets));
+        }
+        catch
+        {
+            hold?.Dispose();
+            sockets.Dispose();
+            gate.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Hold.Dispose();
+        Gate.Dispose();
+        (Redirection as IDisposable)?.Dispose();
+        Sockets.Dispose();
+    }
+}

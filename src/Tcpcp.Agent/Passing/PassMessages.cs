@@ -1,0 +1,24 @@
+using Google.Protobuf;
+using Tcpcp.Core;
+using Tcpcp.Core.Wire;
+
+namespace Tcpcp.Agent.Passing;
+
+/// <summary>The identity that every message carries.</summary>
+internal static class PassMessages
+{
+    public static PassMessage New(PassId pass, PassTicket? ticket)
+    {
+        PassMessage message = new() { PassId = ByteString.CopyFrom(pass.Value.ToByteArray()) };
+        if (ticket is { } known)
+            message.Ticket = new Ticket { Incarnation = ByteString.CopyFrom(known.Incarnation.ToByteArray()), Number = known.Number };
+        return message;
+    }
+
+    /// <returns>Null if the message has no proper identity.</returns>
+    public static PassId? IdOf(PassMessage message) => message.PassId.Length == 16 ? new PassId(new Guid(message.PassId.Span)) : null;
+
+    /// <returns>Null if the message has no proper ticket.</returns>
+    public static PassTicket? TicketOf(PassMessage message) =>
+        message.Ticket is { Incarnation.Length: 16 } ticket ? new PassTicket(new Guid(ticket.Incarnation.Span), ticket.Number) : null;
+}

@@ -1,0 +1,32 @@
+namespace Tcpcp.Agent.Passing;
+
+/// <summary>The bounds of a pass.</summary>
+internal sealed record PassOptions
+{
+    /// <summary>How long the destination keeps an offer open. Default 10 s.</summary>
+    public TimeSpan OfferLifetime { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long the origin waits for an answer before anything was sent. Default 2 s.</summary>
+    public TimeSpan AnswerTime { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long the origin waits for the verdict before it asks again. Default 2 s.</summary>
+    public TimeSpan DecisionTime { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long the origin waits for the send queue to drain before it diverts. Default 30 ms. An optimisation: what is left is carried.</summary>
+    public TimeSpan QuiesceTime { get; init; } = TimeSpan.FromMilliseconds(30);
+
+    /// <summary>How long packets of a connection are held. Default 5 s.</summary>
+    public TimeSpan HoldTime { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How many bytes are held for a connection; more is dropped and the peer sends it again. Default 16 MiB.</summary>
+    public int HoldBytes { get; init; } = 16 << 20;
+
+    /// <summary>First pause between two questions about a verdict; it doubles up to <see cref="ResolveBackOffMax"/>. Default 50 ms.</summary>
+    public TimeSpan ResolveBackOff { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Longest pause between two questions. Default 5 s.</summary>
+    public TimeSpan ResolveBackOffMax { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Limit of each queue of a snapshot in bytes. Default 64 MiB.</summary>
+    public int MaxQueueBytes { get; init; } = Core.SnapshotValidator.DefaultMaxQueueBytes;
+}

@@ -1,0 +1,78 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Tcpcp.Core;
+using Tcpcp.Linux.Diagnostics;
+using Tcpcp.Linux.Netlink;
+using Tcpcp.Linux.Packets;
+
+namespace Tcpcp.Agent.Redirection;
+
+/// <summary>
+/// Redirection by moving the service address to the destination (rtnetlink and gratuitous ARP). Both hosts are on one layer 2, and the address is one
+/// of its own (/32), not the host's. It moves all connections of the address: so the connection must be the last one of it.
+/// </summary>
+internal sealed class Takeover : IRedirection, IDisposable
+{
+    private readonly RouteNetlink _route = RouteNetlink.Open();
+    private readonly SocketDiagnostics _sockets;
+    private readonly AddressAnnouncement _announcement;
+    private readonly LinkInfo _link;
+    private readonly ConcurrentDictionary<IPAddress, bool> _added = new();
+
+    /// <param name="interfaceName">The interface on the common layer 2, in the calling thread's network namespace.</param>
+    /// <param name="sockets">Of the same namespace.</param>
+    public Takeover(string interfaceName, SocketDiagnostics sockets)
+    {
+        _sockets = sockets;
+        _link = _route.Links.Get(interfaceName);
+        _announcement = AddressAnnouncement.Open(_link.Index, _link.HardwareAddress);
+    }
+
+    public string? FindObstacle(FourTuple connection)
+    {
+        IPAddress address = connection.Local.Address;
+        if (address.AddressFamily != AddressFamily.InterNetwork)
+            return "takeover announces IPv4 addresses only.";
+        if (!_route.Addresses.List(_link.Index).Any(assigned => assigned.Address == InterfaceAddress.Single(address)))
+            return $"{address} is not an address of its own (/32) on {_link.Name}: it cannot move to another host.";
+        int others = _sockets.List().Count(socket => socket.Connection.Local.Address.Equals(address) && socket.Connection != connection
+            && socket.State is not (TcpState.TimeWait or TcpState.FinWait2 or TcpState.Closing or TcpState.LastAck));
+        return others == 0 ? null : $"{others} other connections have the address {address}; taking it over would cut them off. Pass or end them first.";
+    }
+
+    public void Divert(FourTuple connection)
+    {
+        IPAddress address = connection.Local.Address;
+        if (_route.Addresses.Add(_link.Index, InterfaceAddress.Single(address)))
+            _added[address] = true;
+        _announcement.Announce(address);
+    }
+
+    public void Undo(FourTuple connection)
+    {
+        // Only what the divert has added: the address may have been this host's own.
+        if (_added.TryRemove(connection.Local.Address, out _))
+            _route.Addresses.Remove(_link.Index, InterfaceAddress.Single(connection.Local.Address));
+    }
+
+    public void Reclaim(FourTuple connection) => _announcement.Announce(connection.Local.Address);
+
+    public void Leave(FourTuple connection)
+    {
+        _added.TryRemove(connection.Local.Address, out _);
+        _route.Addresses.Remove(_link.Index, InterfaceAddress.Single(connection.Local.Address));
+    }
+
+    public void Settle(FourTuple connection)
+    {
+        _added.TryRemove(connection.Local.Address, out _); // it is this host's for good
+        _announcement.Announce(connection.Local.Address);
+    }
+
+    public void Dispose()
+    {
+        _announcement.Dispose();
+        _route.Dispose();
+    }
+}

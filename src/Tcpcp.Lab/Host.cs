@@ -1,0 +1,106 @@
+using System.Net;
+using System.Net.Sockets;
+using Tcpcp.Lab.Capture;
+using Tcpcp.Linux.Namespaces;
+using Tcpcp.Linux.Netlink;
+using Tcpcp.Linux.Packets;
+using Tcpcp.Linux.Processes;
+
+namespace Tcpcp.Lab;
+
+/// <summary>A host of a lab: its own interfaces (<c>lo</c>, <c>eth0</c>), addresses, routes, rules, and its own <c>/sys</c> and <c>/run</c>.</summary>
+internal sealed class Host
+{
+    /// <summary>The interface on the switch.</summary>
+    public const string InterfaceName = "eth0";
+
+    private readonly LabNetwork _lab;
+    private readonly LabSwitch _switch;
+    private readonly string _port;
+    private readonly List<PacketCapture> _captures = [];
+
+    private Host(LabNetwork lab, string name, IReadOnlyList<InterfaceAddress> addresses, LabSwitch @switch, int mtu)
+    {
+        _lab = lab;
+        _switch = @switch;
+        Name = name;
+        Addresses = [.. addresses.Select(address => address.Address)];
+        Thread = NamespaceThread.Start($"tcpcp {name}");
+        Network = Thread.Run(RouteNetlink.Open);
+        _port = @switch.Plug(Thread.NetworkNamespace, mtu);
+        Configure(addresses);
+        @switch.WaitUntilForwarding(_port);
+    }
+
+    public string Name { get; }
+
+    /// <summary>The addresses that it was made with.</summary>
+    public IReadOnlyList<IPAddress> Addresses { get; }
+
+    /// <summary>The first IPv4 address that it was made with.</summary>
+    public IPAddress IPv4 => Addresses.First(address => address.AddressFamily == AddressFamily.InterNetwork);
+
+    /// <summary>The first IPv6 address that it was made with.</summary>
+    public IPAddress IPv6 => Addresses.First(address => address.AddressFamily == AddressFamily.InterNetworkV6);
+
+    /// <summary>The thread that is in the host's namespaces.</summary>
+    public NamespaceThread Thread { get; }
+
+    /// <summary>The host's links, addresses, routes and neighbours.</summary>
+    public RouteNetlink Network { get; }
+
+    internal static Host Create(LabNetwork lab, string name, IReadOnlyList<InterfaceAddress> addresses, LabSwitch @switch, int mtu) =>
+        new(lab, name, addresses, @switch, mtu);
+
+    /// <inheritdoc cref="NamespaceThread.Run{T}(Func{T})"/>
+    public T Run<T>(Func<T> work) => Thread.Run(work);
+
+    /// <inheritdoc cref="NamespaceThread.Run{T}(Func{T})"/>
+    public void Run(Action work) => Thread.Run(work);
+
+    /// <inheritdoc cref="NamespaceThread.RunAsync{T}(Func{T})"/>
+    public Task<T> RunAsync<T>(Func<T> work) => Thread.RunAsync(work);
+
+    /// <summary>Starts a program on the host.</summary>
+    /// <param name="program">Path, or a name that is looked up in PATH.</param>
+    public ChildProcess Start(string program, IReadOnlyList<string> arguments, ChildOptions? options = null) =>
+        ChildProcess.Start(program, arguments, options, Thread, _lab.Processes);
+
+    /// <summary>Writes every frame that eth0 sends or receives from now on into a pcapng file.</summary>
+    public PacketCapture StartCapture(string path)
+    {
+        PacketCapture capture = PacketCapture.Start(Thread.Run(() => PacketSocket.Open(InterfaceName)), InterfaceName, path);
+        _captures.Add(capture);
+        return capture;
+    }
+
+    /// <summary>Loses some of the host's IP packets at random (IPv6 neighbour discovery and ARP excepted), until the next call.</summary>
+    /// <param name="percent">0 to 100, in steps of 0.01; 0 loses none.</param>
+    public void SetLoss(double percent, LossDirection direction) => _switch.Run(() => PacketLoss.Set(_port, percent, direction));
+
+    internal async Task EndCapturesAsync()
+    {
+        foreach (PacketCapture capture in _captures)
+            await capture.DisposeAsync();
+    }
+
+    internal void Dispose()
+    {
+        Network.Dispose();
+        Thread.Dispose();
+    }
+
+    private void Configure(IReadOnlyList<InterfaceAddress> addresses)
+    {
+        int eth0 = Network.Links.Get(InterfaceName).Index;
+        Thread.Run(() =>
+        {
+            Sysctl.Write($"net/ipv6/conf/{InterfaceName}/accept_dad", "0"); // its link-local address is usable at once
+            ReceiveCpu.UseOne(InterfaceName);
+        });
+        Network.Links.SetUp("lo");
+        Network.Links.SetUp(InterfaceName);
+        foreach (InterfaceAddress address in addresses)
+            Network.Addresses.Add(eth0, address);
+    }
+}

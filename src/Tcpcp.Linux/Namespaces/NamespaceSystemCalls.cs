@@ -1,0 +1,48 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Tcpcp.Linux.Namespaces;
+
+/// <summary>Kinds of namespaces (CLONE_NEW*, linux/sched.h).</summary>
+[Flags]
+internal enum NamespaceKinds
+{
+    None = 0,
+    Mount = 0x00020000,
+    Pid = 0x20000000,
+    Network = 0x40000000,
+}
+
+/// <summary>The system calls about namespaces. All of them concern the calling thread only.</summary>
+internal static partial class NamespaceSystemCalls
+{
+    /// <summary>Moves the calling thread into new namespaces (CAP_SYS_ADMIN).</summary>
+    public static void Unshare(NamespaceKinds kinds)
+    {
+        if (unshare((int)kinds) != 0)
+            throw KernelException.Last("unshare", kinds.ToString());
+    }
+
+    /// <summary>Moves the calling thread into a namespace (CAP_SYS_ADMIN).</summary>
+    public static void Enter(SafeHandle @namespace, NamespaceKinds kind)
+    {
+        if (setns(@namespace, (int)kind) != 0)
+            throw KernelException.Last("setns", kind.ToString());
+    }
+
+    /// <summary>The kernel's number of the calling thread.</summary>
+    public static int ThreadId => gettid();
+
+    /// <summary>The kernel's name of an open namespace, such as <c>net:[4026531840]</c>.</summary>
+    public static string NameOf(SafeHandle @namespace) => File.ResolveLinkTarget(
+        string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{@namespace.DangerousGetHandle()}"), returnFinalTarget: false)!.Name;
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int unshare(int flags);
+
+    [LibraryImport("libc")]
+    private static partial int gettid();
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int setns(SafeHandle fd, int kind);
+}

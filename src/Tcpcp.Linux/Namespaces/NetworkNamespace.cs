@@ -1,0 +1,31 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Tcpcp.Linux.Namespaces;
+
+/// <summary>An open descriptor of a network namespace; the namespace lives at least as long.</summary>
+internal sealed class NetworkNamespace : SafeHandleZeroOrMinusOneIsInvalid
+{
+    private NetworkNamespace(SafeFileHandle file)
+        : base(ownsHandle: true)
+    {
+        SetHandle(file.DangerousGetHandle());
+        file.SetHandleAsInvalid();
+        Name = NamespaceSystemCalls.NameOf(this);
+    }
+
+    /// <summary>The kernel's name, unique on this machine as long as the namespace lives: <c>net:[4026531840]</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>The network namespace of the calling thread.</summary>
+    public static NetworkNamespace OfThisThread() => Open("/proc/thread-self/ns/net");
+
+    /// <param name="path">A file of a namespace, such as <c>/proc/1/ns/net</c> or <c>/run/netns/NAME</c>.</param>
+    public static NetworkNamespace Open(string path) => new(File.OpenHandle(path));
+
+    protected override bool ReleaseHandle()
+    {
+        using SafeFileHandle file = new(handle, ownsHandle: true);
+        return true;
+    }
+}

@@ -1,0 +1,73 @@
+namespace Tcpcp.Linux.Netlink;
+
+/// <summary>Adds and removes routes.</summary>
+internal sealed class RouteTable(NetlinkSocket socket)
+{
+    private const ushort RTM_NEWROUTE = 24; // linux/rtnetlink.h
+    private const ushort RTM_DELROUTE = 25;
+    private const ushort RTA_DST = 1;
+    private const ushort RTA_OIF = 4;
+    private const ushort RTA_GATEWAY = 5;
+    private const ushort RTA_PREFSRC = 7;
+    private const ushort RTA_TABLE = 15;
+    private const uint RT_TABLE_MAIN = 254;
+    private const uint RT_TABLE_LOCAL = 255;
+    private const byte RTPROT_STATIC = 4;
+    private const byte RTN_UNICAST = 1;
+    private const byte RTN_LOCAL = 2;
+    private const byte RT_SCOPE_UNIVERSE = 0;
+    private const byte RT_SCOPE_LINK = 253;
+    private const byte RT_SCOPE_HOST = 254;
+    private const byte RT_SCOPE_NOWHERE = 255;
+    private const int ESRCH = 3;
+
+    /// <returns>False if the route exists (EEXIST).</returns>
+    public bool Add(Route route)
+    {
+        NetlinkOutcome outcome = socket.TryTransact(Message(
+            RTM_NEWROUTE, NetlinkFlags.Ack | NetlinkFlags.Create | NetlinkFlags.Exclusive, route));
+        if (outcome.Errno == Errno.EEXIST)
+            return false;
+        outcome.ThrowIfFailed("RTM_NEWROUTE", Describe(route));
+        return true;
+    }
+
+    /// <returns>False if there was no such route (ESRCH).</returns>
+    public bool Remove(Route route)
+    {
+        NetlinkOutcome outcome = socket.TryTransact(Message(RTM_DELROUTE, NetlinkFlags.Ack, route));
+        if (outcome.Errno == ESRCH)
+            return false;
+        outcome.ThrowIfFailed("RTM_DELROUTE", Describe(route));
+        return true;
+    }
+
+    private static NetlinkMessage Message(ushort type, NetlinkFlags flags, Route route)
+    {
+        InterfaceAddress destination = route.Destination;
+        uint table = route.Table ?? (route.IsLocal ? RT_TABLE_LOCAL : RT_TABLE_MAIN);
+        byte scope = (type, route) switch
+        {
+            (RTM_DELROUTE, _) => RT_SCOPE_NOWHERE, // matches any
+            (_, { IsLocal: true }) => RT_SCOPE_HOST,
+            (_, { Gateway: null }) => RT_SCOPE_LINK,
+            _ => RT_SCOPE_UNIVERSE,
+        };
+        RouteHeader header = new(
+            RouteFamily.Of(destination.Address), (byte)destination.PrefixLength, 0, 0, (byte)Math.Min(table, 252), RTPROT_STATIC, scope,
+            route.IsLocal ? RTN_LOCAL : RTN_UNICAST, 0);
+        NetlinkMessage message = new NetlinkMessage().Begin(type, flags, header).U32(RTA_TABLE, table);
+        if (destination.PrefixLength > 0)
+            message.Attribute(RTA_DST, destination.Address.GetAddressBytes());
+        if (route.Gateway is { } gateway)
+            message.Attribute(RTA_GATEWAY, gateway.GetAddressBytes());
+        if (route.LinkIndex is { } index)
+            message.U32(RTA_OIF, (uint)index);
+        if (route.PreferredSource is { } source)
+            message.Attribute(RTA_PREFSRC, source.GetAddressBytes());
+        return message.End();
+    }
+
+    private static string Describe(Route route) =>
+        $"{(route.IsLocal ? "local " : "")}{route.Destination}{(route.Gateway is { } gateway ? $" via {gateway}" : "")}";
+}

@@ -1,0 +1,109 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Tcpcp.Core;
+using Tcpcp.Linux.Netlink;
+
+namespace Tcpcp.Linux.Nftables;
+
+/// <summary>A set of four-tuples in an nftables table: its key is local address, local port, peer's address, peer's port.</summary>
+/// <param name="Family">NFPROTO_INET or NFPROTO_NETDEV.</param>
+/// <param name="Table">Name of the table.</param>
+/// <param name="Name">Name of the set without the 4 or 6 that stands for the address family.</param>
+internal readonly record struct FourTupleSet(byte Family, string Table, string Name)
+{
+    public const byte NFPROTO_INET = 1; // linux/netfilter.h
+    public const byte NFPROTO_NETDEV = 5;
+
+    public string NameFor(FourTuple connection) => Name + (connection.IsIPv6 ? '6' : '4');
+}
+
+/// <summary>
+/// Adds and removes set elements by raw nfnetlink: 5 to 19 us, however many elements there are. The sets are made by
+/// <see cref="LibNftables"/>. In the network namespace of the thread that opened it.
+/// </summary>
+internal sealed class SetElements : IDisposable
+{
+    private const ushort NFNL_MSG_BATCH_BEGIN = 0x10; // linux/netfilter/nfnetlink.h
+    private const ushort NFNL_MSG_BATCH_END = 0x11;
+    private const ushort NFNL_SUBSYS_NFTABLES = 10;
+    private const ushort NFT_MSG_DELTABLE = 2;
+    private const ushort NFTA_TABLE_NAME = 1;
+    private const ushort NFT_MSG_NEWSETELEM = 12; // linux/netfilter/nf_tables.h
+    private const ushort NFT_MSG_DELSETELEM = 14;
+    private const ushort NFTA_SET_ELEM_LIST_TABLE = 1;
+    private const ushort NFTA_SET_ELEM_LIST_SET = 2;
+    private const ushort NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+    private const ushort NFTA_LIST_ELEM = 1;
+    private const ushort NFTA_SET_ELEM_KEY = 1;
+    private const ushort NFTA_DATA_VALUE = 1;
+
+    private readonly NetlinkSocket _socket = NetlinkSocket.Open(NetlinkSocket.NETLINK_NETFILTER);
+
+    public void Dispose() => _socket.Dispose();
+
+    /// <summary>Adds a connection; it takes effect before this returns.</summary>
+    /// <returns>False if it was there already.</returns>
+    public bool Add(FourTupleSet set, FourTuple connection)
+    {
+        NetlinkOutcome outcome = _socket.TryTransact(
+            Message(NFT_MSG_NEWSETELEM, NetlinkFlags.Ack | NetlinkFlags.Create | NetlinkFlags.Exclusive, set, connection));
+        if (outcome.Errno == Errno.EEXIST)
+            return false;
+        outcome.ThrowIfFailed("NFT_MSG_NEWSETELEM", $"{set.Table} {set.NameFor(connection)} {connection}");
+        return true;
+    }
+
+    /// <summary>Removes a connection.</summary>
+    /// <returns>False if it was not there, or the table is gone.</returns>
+    public bool Remove(FourTupleSet set, FourTuple connection)
+    {
+        NetlinkOutcome outcome = _socket.TryTransact(Message(NFT_MSG_DELSETELEM, NetlinkFlags.Ack, set, connection));
+        if (outcome.Errno == Errno.ENOENT)
+            return false;
+        outcome.ThrowIfFailed("NFT_MSG_DELSETELEM", $"{set.Table} {set.NameFor(connection)} {connection}");
+        return true;
+    }
+
+    /// <summary>Removes a table with all that is in it; no error if it is not there.</summary>
+    public void RemoveTable(byte family, string table)
+    {
+        GenericHeader batch = new(0, 0, BinaryPrimitives.ReverseEndianness(NFNL_SUBSYS_NFTABLES));
+        NetlinkOutcome outcome = _socket.TryTransact(new NetlinkMessage()
+            .Begin(NFNL_MSG_BATCH_BEGIN, NetlinkFlags.None, batch).End()
+            .Begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE, NetlinkFlags.Ack, new GenericHeader(family, 0, 0))
+            .String(NFTA_TABLE_NAME, table).End()
+            .Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End());
+        if (outcome.Errno != Errno.ENOENT)
+            outcome.ThrowIfFailed("NFT_MSG_DELTABLE", table);
+    }
+
+    private static NetlinkMessage Message(ushort type, NetlinkFlags flags, FourTupleSet set, FourTuple connection)
+    {
+        Span<byte> key = stackalloc byte[40];
+        key = key[..WriteKey(key, connection)];
+        GenericHeader batch = new(0, 0, BinaryPrimitives.ReverseEndianness(NFNL_SUBSYS_NFTABLES));
+        return new NetlinkMessage()
+            .Begin(NFNL_MSG_BATCH_BEGIN, NetlinkFlags.None, batch).End()
+            .Begin((ushort)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, new GenericHeader(set.Family, 0, 0))
+            .String(NFTA_SET_ELEM_LIST_TABLE, set.Table).String(NFTA_SET_ELEM_LIST_SET, set.NameFor(connection))
+            .BeginNested(NFTA_SET_ELEM_LIST_ELEMENTS).BeginNested(NFTA_LIST_ELEM).BeginNested(NFTA_SET_ELEM_KEY)
+            .Attribute(NFTA_DATA_VALUE, key)
+            .EndNested().EndNested().EndNested().End()
+            .Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End();
+    }
+
+    // A concatenation: each part padded to four bytes, in network byte order.
+    private static int WriteKey(Span<byte> key, FourTuple connection)
+    {
+        key.Clear();
+        connection.Local.Address.TryWriteBytes(key, out int address);
+        BinaryPrimitives.WriteUInt16BigEndian(key[address..], (ushort)connection.Local.Port);
+        connection.Peer.Address.TryWriteBytes(key[(address + 4)..], out _);
+        BinaryPrimitives.WriteUInt16BigEndian(key[(2 * address + 4)..], (ushort)connection.Peer.Port);
+        return 2 * (address + 4);
+    }
+
+    // struct nfgenmsg
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly record struct GenericHeader(byte Family, byte Version, ushort ResourceId);
+}

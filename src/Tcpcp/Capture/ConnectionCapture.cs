@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+using Tcpcp.Core;
+using Tcpcp.Linux.Tcp;
+using static Tcpcp.Linux.Tcp.SocketLevel;
+using static Tcpcp.Linux.Tcp.TcpOption;
+
+namespace Tcpcp.Capture;
+
+/// <summary>Reads the kernel's state of a connection that is in repair mode behind a closed gate.</summary>
+internal static class ConnectionCapture
+{
+    private const int MaxAttempts = 16;
+
+    // A head segment of the send queue that is partly acknowledged still has its acknowledged bytes; a segment is below 64 KiB.
+    private const int MaxSegmentBytes = 128 << 10;
+
+    /// <param name="options">As the application had them, before the gate changed some.</param>
+    /// <exception cref="NotPassableException">The sequence numbers kept moving, or the receive queue has an urgent mark.</exception>
+    public static ConnectionSnapshot Capture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options)
+    {
+        for (int attempt = 0; attempt < MaxAttempts; attempt++)
+        {
+            if (TryCapture(socket, passable, options) is { } snapshot)
+                return snapshot;
+        }
+
+        throw new NotPassableException(NotPassableReason.Unstable, passable.Connection,
+            $"its sequence numbers moved behind the closed gate, {MaxAttempts} times.");
+    }
+
+    private static ConnectionSnapshot? TryCapture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options)
+    {
+        // The order matters: with the send queue selected, unsent bytes may count as sent; so its lengths come first and its selection last,
+        // and afterwards none is selected: a stray write then fails and is not lost in silence.
+        int unsent = SocketQueues.UnsentBytes(socket);
+        int unacknowledged = SocketQueues.UnacknowledgedBytes(socket);
+        SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
+        RepairWindow window = RepairMode.Window(socket);
+        int mssClamp = SocketOption.Get(socket, IPPROTO_TCP, TCP_MAXSEG); // in repair mode: the peer's MSS option
+        TimestampClock timestamps = RepairMode.Timestamp(socket);
+
+        RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
+        SequenceNumber rcvNxt = RepairMode.QueueSequence(socket);
+        byte[] unread = ReadReceiveQueue(socket);
+
+        RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
+        SequenceNumber writeSeq = RepairMode.QueueSequence(socket);
+        ReadOnlyMemory<byte> written = ReadSendQueue(socket, unacknowledged);
+        RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
+
+        if (written.Length != unacknowledged || HasMoved(socket, rcvNxt, writeSeq, unread.Length, unacknowledged))
+            return null;
+        return new ConnectionSnapshot
+        {
+            Connection = passable.Connection,
+            IsV4Mapped = passable.V4Mapped,
+            State = (TcpState)info.tcpi_state,
+            SndUna = writeSeq - unacknowledged,
+            SndNxt = writeSeq - unsent,
+            WriteSeq = writeSeq,
+            Sent = written[..^unsent],
+            Unsent = written[^unsent..],
+            RcvNxt = rcvNxt,
+            Unread = unread,
+            Window = window,
+            Negotiated = new NegotiatedOptions(mssClamp, (int)info.tcpi_snd_mss, Has(info, TCPI_OPT_WSCALE), info.SndWscale, info.RcvWscale,
+                Has(info, TCPI_OPT_SACK), Has(info, TCPI_OPT_TIMESTAMPS), Has(info, TCPI_OPT_ECN)),
+            Timestamps = timestamps,
+            Options = options,
+            Congestion = new CongestionState(OptionReader.CongestionAlgorithm(socket), (int)info.tcpi_snd_cwnd, unchecked((int)info.tcpi_snd_ssthresh),
+                TimeSpan.FromMicroseconds(info.tcpi_rtt), TimeSpan.FromMicroseconds(info.tcpi_min_rtt), info.tcpi_delivery_rate, info.tcpi_pacing_rate,
+                CongestionStart.Default),
+        };
+    }
+
+    private static bool Has(in TcpInfo info, int option) => (info.tcpi_options & option) != 0;
+
+    private static byte[] ReadReceiveQueue(SafeHandle socket)
+    {
+        int length = SocketQueues.UnreadBytes(socket);
+        if (length == 0)
+            return [];
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(length);
+        int read = SocketQueues.Peek(socket, bytes);
+        return read == length ? bytes : bytes[..Math.Min(read, length)]; // a shorter one is found out by HasMoved
+    }
+
+    // The true data is the last `unacknowledged` bytes of what the kernel gives.
+    private static ReadOnlyMemory<byte> ReadSendQueue(SafeHandle socket, int unacknowledged)
+    {
+        if (unacknowledged == 0)
+            return ReadOnlyMemory<byte>.Empty;
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(unacknowledged + MaxSegmentBytes);
+        int read = SocketQueues.Peek(socket, bytes);
+        return read >= unacknowledged && read <= bytes.Length
+            ? bytes.AsMemory(read - unacknowledged, unacknowledged)
+            : ReadOnlyMemory<byte>.Empty;
+    }
+
+    private static bool HasMoved(SafeHandle socket, SequenceNumber rcvNxt, SequenceNumber writeSeq, int unread, int unacknowledged)
+    {
+        RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
+        bool moved = RepairMode.QueueSequence(socket) != rcvNxt || SocketQueues.UnreadBytes(socket) != unread;
+        RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
+        moved |= RepairMode.QueueSequence(socket) != writeSeq;
+        RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
+        return moved || SocketQueues.UnacknowledgedBytes(socket) != unacknowledged;
+    }
+}

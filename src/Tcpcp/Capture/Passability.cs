@@ -1,0 +1,57 @@
+using System.Runtime.InteropServices;
+using Tcpcp.Core;
+using Tcpcp.Linux;
+using Tcpcp.Linux.Tcp;
+using static Tcpcp.Linux.Tcp.SocketLevel;
+using static Tcpcp.Linux.Tcp.TcpOption;
+
+namespace Tcpcp.Capture;
+
+/// <summary>What a socket is, if it can be passed.</summary>
+/// <param name="Connection">Its four-tuple.</param>
+/// <param name="IPv6Socket">Of family AF_INET6, v4-mapped or not.</param>
+/// <param name="V4Mapped">An IPv6 socket that carries IPv4.</param>
+internal readonly record struct PassableSocket(FourTuple Connection, bool IPv6Socket, bool V4Mapped);
+
+/// <summary>Refuses by name what cannot be passed, before anything is changed.</summary>
+internal static class Passability
+{
+    /// <exception cref="NotPassableException">It cannot be passed.</exception>
+    public static PassableSocket Require(SafeHandle socket, GateOptions gate)
+    {
+        // Multipath TCP has a protocol number of its own (262), and so has SCTP.
+        if (!SocketOption.TryGet(socket, SOL_SOCKET, SO_PROTOCOL, out int protocol, out _) || protocol != IPPROTO_TCP)
+            throw new NotPassableException(NotPassableReason.NotTcp, null, "The descriptor is not a TCP socket.");
+        SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
+        TcpState state = (TcpState)info.tcpi_state;
+        FourTuple? ends = state is TcpState.Listen or TcpState.Closed or TcpState.SynSent ? null : EndsOf(socket, out _, out _);
+        if (state != TcpState.Established || ends is null)
+            throw new NotPassableException(NotPassableReason.State, ends, $"A connection in state {state} cannot be passed.");
+
+        FourTuple connection = RawSocket.Ends(socket, out bool ipv6, out bool v4Mapped);
+        if (gate.IsGateMark(unchecked((uint)SocketOption.Get(socket, SOL_SOCKET, SO_MARK))))
+            throw new NotPassableException(NotPassableReason.AlreadyPassing, connection, "its socket is behind the gate already: another pass of it is open.");
+        if (RepairMode.IsOn(socket))
+            throw new NotPassableException(NotPassableReason.AlreadyPassing, connection, "its socket is in repair mode already.");
+        if (SocketQueues.HasUrgentData(socket))
+            throw new NotPassableException(NotPassableReason.UrgentData, connection, "urgent data is unread; it can be passed when the application has read it.");
+        Span<byte> name = stackalloc byte[16];
+        if (SocketOption.GetBytes(socket, IPPROTO_TCP, TCP_ULP, name) is { Length: > 0 } protocolName && protocolName[0] != 0)
+            throw new NotPassableException(NotPassableReason.UpperLayerProtocol, connection,
+                $"the socket has the upper layer protocol '{System.Text.Encoding.ASCII.GetString(protocolName.TrimEnd((byte)0))}'.");
+        return new PassableSocket(connection, ipv6, v4Mapped);
+    }
+
+    private static FourTuple? EndsOf(SafeHandle socket, out bool ipv6, out bool v4Mapped)
+    {
+        (ipv6, v4Mapped) = (false, false);
+        try
+        {
+            return RawSocket.Ends(socket, out ipv6, out v4Mapped);
+        }
+        catch (KernelException e) when (e.Errno == Errno.ENOTCONN)
+        {
+            return null; // it ended meanwhile
+        }
+    }
+}

@@ -1,0 +1,184 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Tcpcp.Capture;
+using Tcpcp.Core;
+using Tcpcp.Gate;
+using Tcpcp.Linux.Tcp;
+using static Tcpcp.Linux.Tcp.SocketLevel;
+using static Tcpcp.Linux.Tcp.TcpOption;
+
+namespace Tcpcp;
+
+/// <summary>
+/// A live connection that stands still: its socket is in repair mode behind the closed gate, and nothing of it goes in or out. A scope: leaving it
+/// thaws the connection, until <see cref="MarkSent"/>; from then on it stays frozen unless <see cref="Thaw"/> or <see cref="Release"/> is called,
+/// since an exception after sending must not make two owners.
+/// </summary>
+/// <remarks>
+/// Needs CAP_NET_ADMIN in the socket's network namespace, and libnftables. No other thread may use the socket meanwhile. Not thread-safe.
+/// </remarks>
+public sealed class FrozenConnection : IDisposable
+{
+    // Behind the gate nothing is acknowledged: with 0 the kernel would kill a socket with data in flight after tcp_retries2.
+    private const int LongUserTimeoutMilliseconds = 3_600_000;
+
+    private readonly SafeHandle _socket;
+    private readonly ConnectionGate _gate;
+    private readonly PassableSocket _passable;
+    private readonly TcpSocketOptions _options;
+    private readonly ulong _epoch;
+    private State _state = State.Frozen;
+    private bool _ownsGate;
+    private long _capturedAt;
+
+    private FrozenConnection(SafeHandle socket, ConnectionGate gate, PassableSocket passable, TcpSocketOptions options, ulong epoch)
+    {
+        _socket = socket;
+        _gate = gate;
+        _passable = passable;
+        _options = options;
+        _epoch = epoch;
+    }
+
+    private enum State
+    {
+        Frozen,
+        Sent,
+        Thawed,
+        Released,
+    }
+
+    /// <summary>The connection's name.</summary>
+    public FourTuple Connection => _passable.Connection;
+
+    /// <summary>Time since <see cref="Capture"/>: a destination advances the timestamp clock by it.</summary>
+    public TimeSpan StoodStill => _capturedAt == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_capturedAt);
+
+    /// <summary>Freezes a connection: closes the gate, then enters repair mode.</summary>
+    /// <param name="socket">A connected TCP socket; the scope owns it from <see cref="Release"/> on.</param>
+    /// <exception cref="NotPassableException">It cannot be passed; nothing was changed.</exception>
+    /// <exception cref="Tcpcp.Linux.KernelException">The kernel refused; the connection goes on as before.</exception>
+    public static FrozenConnection Freeze(Socket socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        ConnectionGate gate = ConnectionGate.OpenFor(socket.SafeHandle);
+        try
+        {
+            FrozenConnection frozen = Freeze(socket.SafeHandle, gate, slot: 0, epoch: 0);
+            frozen._ownsGate = true;
+            return frozen;
+        }
+        catch
+        {
+            gate.Dispose();
+            throw;
+        }
+    }
+
+    /// <param name="slot">Number of the pass, in the low bits of the mark.</param>
+    /// <param name="epoch">Number of the redirection that made this host the owner.</param>
+    internal static FrozenConnection Freeze(SafeHandle socket, ConnectionGate gate, uint slot, ulong epoch)
+    {
+        PassableSocket passable = Passability.Require(socket, gate.Options);
+        FrozenConnection frozen = new(socket, gate, passable, OptionReader.Read(socket, passable.IPv6Socket && !passable.V4Mapped), epoch);
+        if (!gate.Close(passable.Connection))
+            throw new NotPassableException(NotPassableReason.AlreadyPassing, passable.Connection, "its gate is closed already: another pass of it is open.");
+        try
+        {
+            frozen.Enter(slot);
+            return frozen;
+        }
+        catch
+        {
+            frozen.Thaw();
+            throw;
+        }
+    }
+
+    /// <summary>Reads the connection's whole state. May be repeated; nothing changes.</summary>
+    /// <exception cref="NotPassableException">It does not stand still, which means that something else uses the socket.</exception>
+    public ConnectionSnapshot Capture()
+    {
+        if (_state is not (State.Frozen or State.Sent))
+            throw new InvalidOperationException($"{Connection} is {_state}; only a frozen connection can be captured.");
+        ConnectionSnapshot snapshot = ConnectionCapture.Capture(_socket, _passable, _options) with { Epoch = _epoch };
+        _capturedAt = Stopwatch.GetTimestamp();
+        return snapshot;
+    }
+
+    /// <summary>Says that the snapshot is about to leave this process. From now on leaving the scope keeps the connection frozen.</summary>
+    public void MarkSent()
+    {
+        if (_state is not (State.Frozen or State.Sent))
+            throw new InvalidOperationException($"{Connection} is {_state}; its snapshot must not be sent.");
+        _state = State.Sent;
+    }
+
+    /// <summary>
+    /// Lets the connection go on here, options and all as before. Only for an owner: never after <see cref="MarkSent"/> unless the destination has
+    /// refused for good.
+    /// </summary>
+    public void Thaw() => Thaw(replay: null);
+
+    /// <param name="replay">Runs when the socket can receive again, and before it sends: the held packets.</param>
+    internal void Thaw(Action? replay)
+    {
+        if (_state is State.Thawed or State.Released)
+            return;
+        _state = State.Thawed;
+        SocketOption.Set(_socket, SOL_SOCKET, SO_MARK, _options.Mark);
+        _gate.Open(Connection);
+        // With a probe: what the peer sent meanwhile was dropped, and its answer brings the connection up to date.
+        RepairMode.Leave(_socket, probe: replay is null);
+        replay?.Invoke();
+        SocketOption.Set(_socket, SOL_SOCKET, SO_REUSEADDR, _options.ReuseAddress ? 1 : 0); // repair mode has destroyed it
+        SocketOption.Set(_socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)_options.UserTimeout.TotalMilliseconds);
+        SocketOption.Set(_socket, SOL_SOCKET, SO_KEEPALIVE, _options.KeepAlive ? 1 : 0);
+        if (_options.Cork)
+            return;
+        // Setting TCP_NODELAY pushes what could not leave behind the gate.
+        SocketOption.Set(_socket, IPPROTO_TCP, TCP_NODELAY, 1);
+        if (!_options.NoDelay)
+            SocketOption.Set(_socket, IPPROTO_TCP, TCP_NODELAY, 0);
+    }
+
+    /// <summary>
+    /// Gives the connection up: closes the socket silently, now that somebody else owns the connection. The gate stays closed for its packets, so
+    /// that none draws an RST, until <see cref="OpenGate"/>.
+    /// </summary>
+    public void Release()
+    {
+        if (_state is not (State.Frozen or State.Sent))
+            throw new InvalidOperationException($"{Connection} is {_state}; only a frozen connection can be released.");
+        _state = State.Released;
+        RawSocket.Dissolve(_socket); // a shutdown by the socket's owner would send a FIN else
+        _socket.Dispose();
+    }
+
+    /// <summary>After <see cref="Release"/>, when no packet of the connection reaches this host any more: removes the gate's entry.</summary>
+    public void OpenGate()
+    {
+        if (_state != State.Released)
+            throw new InvalidOperationException($"{Connection} is {_state}; the gate of a frozen connection opens by Thaw.");
+        _gate.Open(Connection);
+    }
+
+    /// <summary>Leaves the scope: thaws, unless the snapshot was sent.</summary>
+    public void Dispose()
+    {
+        if (_state == State.Frozen)
+            Thaw();
+        if (_ownsGate)
+            _gate.Dispose();
+    }
+
+    // The gate's entry is there already: egress is closed before anything is captured.
+    private void Enter(uint slot)
+    {
+        SocketOption.Set(_socket, SOL_SOCKET, SO_MARK, _gate.Options.Mark | (slot & ~_gate.Options.MarkMask));
+        SocketOption.Set(_socket, SOL_SOCKET, SO_KEEPALIVE, 0);
+        SocketOption.Set(_socket, IPPROTO_TCP, TCP_USER_TIMEOUT, LongUserTimeoutMilliseconds);
+        RepairMode.Enter(_socket);
+    }
+}

@@ -1,0 +1,106 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using Tcpcp.Core;
+using Tcpcp.Linux.Nftables;
+using Tcpcp.Linux.Tcp;
+
+namespace Tcpcp.Gate;
+
+/// <summary>
+/// The gate of a network namespace: what is behind it is silent, whatever its timers do, and draws no RST when its socket is gone.
+/// </summary>
+/// <remarks>
+/// Two parts (nftables, table <c>inet tcpcp</c>). A connection in the set <c>closed</c> is dropped in both directions; the entry belongs to one
+/// pass and outlives program and socket. And a socket with the gate's mark is cut off by two static rules as long as it lives. Egress drops in
+/// the output hook leave SND.NXT where it is: a segment that did not go out does not count as sent.
+/// </remarks>
+internal sealed class ConnectionGate : IDisposable
+{
+    private const string TableName = "tcpcp";
+
+    private static readonly FourTupleSet s_closed = new(FourTupleSet.NFPROTO_INET, TableName, "closed");
+
+    // Network namespaces (by the kernel's cookie) that have the table: looking again costs a millisecond.
+    private static readonly ConcurrentDictionary<ulong, bool> s_equipped = new();
+
+    private readonly SetElements _elements;
+
+    private ConnectionGate(GateOptions options)
+    {
+        Options = options;
+        _elements = new SetElements();
+    }
+
+    public GateOptions Options { get; }
+
+    /// <summary>Opens the gate of the calling thread's network namespace: makes it if it is not there, and leaves it in place for ever.</summary>
+    public static ConnectionGate Open(GateOptions? options = null)
+    {
+        using SafeHandle probe = RawSocket.Create(ipv6: false);
+        return Open(NamespaceOf(probe), options ?? new GateOptions());
+    }
+
+    /// <summary>Opens the gate of a socket's network namespace, which must be the calling thread's.</summary>
+    /// <exception cref="InvalidOperationException">It is another one.</exception>
+    public static ConnectionGate OpenFor(SafeHandle socket)
+    {
+        using SafeHandle probe = RawSocket.Create(ipv6: false);
+        ulong cookie = NamespaceOf(probe);
+        return cookie == NamespaceOf(socket)
+            ? Open(cookie, new GateOptions())
+            : throw new InvalidOperationException("The socket lives in another network namespace. Call from a thread in the socket's namespace.");
+    }
+
+    public void Dispose() => _elements.Dispose();
+
+    /// <summary>Drops what the connection sends and receives from now on.</summary>
+    /// <returns>False if another pass has closed it already.</returns>
+    public bool Close(FourTuple connection) => _elements.Add(s_closed, connection);
+
+    /// <summary>Lets the connection's packets through again.</summary>
+    /// <returns>False if it was open.</returns>
+    public bool Open(FourTuple connection) => _elements.Remove(s_closed, connection);
+
+    private static ulong NamespaceOf(SafeHandle socket)
+    {
+        SocketOption.Get(socket, SocketLevel.SOL_SOCKET, SocketLevel.SO_NETNS_COOKIE, out ulong cookie);
+        return cookie;
+    }
+
+    private static ConnectionGate Open(ulong cookie, GateOptions options)
+    {
+        if (!s_equipped.ContainsKey(cookie))
+        {
+            MakeTable(options);
+            s_equipped[cookie] = true;
+        }
+
+        return new ConnectionGate(options);
+    }
+
+    private static void MakeTable(GateOptions options)
+    {
+        string marked = $"& {options.MarkMask} == {options.Mark} drop";
+        try
+        {
+            // One transaction: the table is there whole or not at all, and a table that is there is never touched: it may keep a pass closed.
+            LibNftables.Run($$"""
+                create table inet {{TableName}}
+                add set inet {{TableName}} closed4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; }
+                add set inet {{TableName}} closed6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; }
+                add chain inet {{TableName}} egress { type filter hook output priority raw; }
+                add rule inet {{TableName}} egress meta mark {{marked}}
+                add rule inet {{TableName}} egress ip saddr . tcp sport . ip daddr . tcp dport @closed4 drop
+                add rule inet {{TableName}} egress ip6 saddr . tcp sport . ip6 daddr . tcp dport @closed6 drop
+                add chain inet {{TableName}} ingress { type filter hook prerouting priority raw; }
+                add rule inet {{TableName}} ingress ip daddr . tcp dport . ip saddr . tcp sport @closed4 drop
+                add rule inet {{TableName}} ingress ip6 daddr . tcp dport . ip6 saddr . tcp sport @closed6 drop
+                add rule inet {{TableName}} ingress meta l4proto tcp socket mark {{marked}}
+                """);
+        }
+        catch (NftablesException e) when (e.Reason.Contains("File exists", StringComparison.Ordinal))
+        {
+            // Another program of this host has made it.
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Tcpcp.Core;
+using Tcpcp.Linux.Tcp;
+using static Tcpcp.Linux.Tcp.IpOption;
+using static Tcpcp.Linux.Tcp.SocketLevel;
+using static Tcpcp.Linux.Tcp.TcpOption;
+
+namespace Tcpcp.Restore;
+
+/// <summary>Makes a socket that stands exactly where the captured one stopped, still in repair mode behind the gate.</summary>
+internal static class ConnectionRestore
+{
+    private const int LongUserTimeoutMilliseconds = 3_600_000;
+    private const int MaxMaxSeg = 32767; // MAX_TCP_WINDOW, the limit of TCP_MAXSEG
+
+    /// <summary>How many bytes at the end of the data in flight are left out: whether they go in as sent or as unsent is decided at the activation.</summary>
+    public static int TailBytes(ConnectionSnapshot snapshot) => Math.Min(snapshot.Sent.Length, snapshot.Negotiated.SendMss);
+
+    /// <param name="mark">The gate's mark, set before anything can be sent.</param>
+    /// <param name="stoodStill">How long the connection has stood still.</param>
+    public static SafeSocketHandle Restore(ConnectionSnapshot snapshot, uint mark, TimeSpan stoodStill)
+    {
+        bool ipv6Socket = snapshot.Connection.IsIPv6 || snapshot.IsV4Mapped;
+        SafeSocketHandle socket = RawSocket.Create(ipv6Socket);
+        try
+        {
+            Restore(socket, snapshot, ipv6Socket, mark, stoodStill);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose(); // in repair mode: silent
+            throw;
+        }
+    }
+
+    private static void Restore(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6Socket, uint mark, TimeSpan stoodStill)
+    {
+        SocketOption.Set(socket, SOL_SOCKET, SO_MARK, mark);
+        SocketOption.Set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, LongUserTimeoutMilliseconds);
+        RepairMode.Enter(socket);
+
+        RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
+        RepairMode.SetQueueSequence(socket, snapshot.RcvNxt - snapshot.Unread.Length);
+        RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
+        RepairMode.SetQueueSequence(socket, snapshot.SndUna);
+
+        // Repair mode reuses addresses by force: only after it is on can the address be bound beside a listener.
+        RawSocket.Bind(socket, snapshot.Connection.Local, ipv6Socket);
+        if (ipv6Socket)
+            SocketOption.Set(socket, IPPROTO_TCP, TCP_MAXSEG, Math.Clamp(snapshot.Negotiated.MssClamp, 88, MaxMaxSeg));
+        RawSocket.Connect(socket, snapshot.Connection.Peer, ipv6Socket);
+        RepairMode.SetNegotiated(socket, snapshot.Negotiated);
+        if (snapshot.Negotiated.Timestamps)
+            RepairMode.SetTimestamp(socket, snapshot.Timestamps.Advanced(stoodStill), snapshot.Timestamps.Microseconds);
+        if (!ipv6Socket)
+            SocketOption.SetBytes(socket, IPPROTO_IP, IP_OPTIONS, []); // computes the MSS anew; connect did before it knew the options
+
+        RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
+        QueueWriter.Receive(socket, snapshot.Unread.Span);
+        RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
+        QueueWriter.Send(socket, snapshot.Sent.Span[..^TailBytes(snapshot)], queuedBefore: 0);
+        RepairMode.SetWindow(socket, snapshot.Window);
+        RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
+        OptionWriter.WriteDormant(socket, snapshot, ipv6: ipv6Socket && !snapshot.IsV4Mapped);
+    }
+}

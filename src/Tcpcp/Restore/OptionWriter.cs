@@ -1,0 +1,85 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Tcpcp.Core;
+using Tcpcp.Linux.Tcp;
+using static Tcpcp.Linux.Tcp.IpOption;
+using static Tcpcp.Linux.Tcp.SocketLevel;
+using static Tcpcp.Linux.Tcp.TcpOption;
+
+namespace Tcpcp.Restore;
+
+/// <summary>Sets the captured options on a restored socket, in two groups: what is harmless before it lives, and what may make it send.</summary>
+internal static class OptionWriter
+{
+    /// <summary>While the socket is dormant.</summary>
+    public static void WriteDormant(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6)
+    {
+        TcpSocketOptions options = snapshot.Options;
+        if (ipv6)
+        {
+            SocketOption.Set(socket, IPPROTO_IPV6, IPV6_TCLASS, (int)options.TypeOfService);
+            SocketOption.Set(socket, IPPROTO_IPV6, IPV6_UNICAST_HOPS, options.TimeToLive ?? -1);
+        }
+        else
+        {
+            SocketOption.Set(socket, IPPROTO_IP, IP_TOS, (int)options.TypeOfService);
+            if (options.TimeToLive is > 0 and { } timeToLive)
+                SocketOption.Set(socket, IPPROTO_IP, IP_TTL, timeToLive);
+        }
+
+        // After the type of service, which sets a priority of its own.
+        SocketOption.Set(socket, SOL_SOCKET, SO_PRIORITY, options.Priority);
+        if (options.MaxPacingRate != ulong.MaxValue)
+            SocketOption.Set(socket, SOL_SOCKET, SO_MAX_PACING_RATE, options.MaxPacingRate);
+        if (options.OutOfBandInline)
+            SocketOption.Set(socket, SOL_SOCKET, SO_OOBINLINE, 1);
+        if (options.ReusePort)
+            SocketOption.Set(socket, SOL_SOCKET, SO_REUSEPORT, 1);
+        if (options.NotSentLowWater is not 0 and not uint.MaxValue)
+            SocketOption.Set(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, options.NotSentLowWater);
+        SocketOption.Set(socket, IPPROTO_TCP, TCP_KEEPIDLE, Math.Max(1, (int)options.KeepAliveTime.TotalSeconds));
+        SocketOption.Set(socket, IPPROTO_TCP, TCP_KEEPINTVL, Math.Max(1, (int)options.KeepAliveInterval.TotalSeconds));
+        SocketOption.Set(socket, IPPROTO_TCP, TCP_KEEPCNT, Math.Max(1, options.KeepAliveProbes));
+        WriteCongestion(socket, snapshot.Congestion);
+    }
+
+    /// <summary>When the socket lives.</summary>
+    public static void WriteLive(SafeHandle socket, TcpSocketOptions options)
+    {
+        SocketOption.Set(socket, SOL_SOCKET, SO_REUSEADDR, options.ReuseAddress ? 1 : 0); // leaving repair mode has zeroed it
+        SocketOption.Set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options.UserTimeout.TotalMilliseconds);
+        SocketOption.Set(socket, SOL_SOCKET, SO_KEEPALIVE, options.KeepAlive ? 1 : 0);
+        if (options.Linger is { } linger)
+            SocketOption.Set(socket, SOL_SOCKET, SO_LINGER, new LingerOption { l_onoff = 1, l_linger = (int)linger.TotalSeconds });
+        if (options.SendBufferLocked)
+            SocketOption.Set(socket, SOL_SOCKET, SO_SNDBUFFORCE, options.SendBufferBytes / 2);
+        if (options.ReceiveBufferLocked)
+            WriteReceiveBuffer(socket, options.ReceiveBufferBytes / 2);
+    }
+
+    // A receive buffer below what the restored queue occupies would announce a zero window, and the window's right edge would step back.
+    private static void WriteReceiveBuffer(SafeHandle socket, int bytes)
+    {
+        Span<byte> memory = stackalloc byte[9 * sizeof(uint)]; // SK_MEMINFO_*, linux/sock_diag.h; the first is rmem_alloc
+        int occupied = (int)MemoryMarshal.Read<uint>(SocketOption.GetBytes(socket, SOL_SOCKET, SO_MEMINFO, memory));
+        SocketOption.Set(socket, SOL_SOCKET, SO_RCVBUFFORCE, Math.Max(bytes, occupied));
+    }
+
+    private static void WriteCongestion(SafeHandle socket, CongestionState congestion)
+    {
+        if (congestion.Start == CongestionStart.New || string.IsNullOrEmpty(congestion.Algorithm))
+            return;
+        Span<byte> name = stackalloc byte[16];
+        int length = Encoding.ASCII.GetBytes(congestion.Algorithm, name);
+        // Not an error if this kernel lacks the algorithm: its default takes over, as for a new connection.
+        if (name[..length].SequenceEqual(Encoding.ASCII.GetBytes(Capture.OptionReader.CongestionAlgorithm(socket))))
+            return;
+        try
+        {
+            SocketOption.SetBytes(socket, IPPROTO_TCP, TCP_CONGESTION, name[..length]);
+        }
+        catch (Linux.KernelException e) when (e.Errno is Linux.Errno.ENOENT or Linux.Errno.EPERM)
+        {
+        }
+    }
+}
