@@ -27,9 +27,17 @@ internal sealed class Host
         Addresses = [.. addresses.Select(address => address.Address)];
         Thread = NamespaceThread.Start($"tcpcp {name}");
         Network = Thread.Run(RouteNetlink.Open);
-        _port = @switch.Plug(Thread.NetworkNamespace, mtu);
-        Configure(addresses);
-        @switch.WaitUntilForwarding(_port);
+        try
+        {
+            _port = @switch.Plug(Thread.NetworkNamespace, mtu);
+            Configure(addresses);
+            @switch.WaitUntilForwarding(_port);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public string Name { get; }

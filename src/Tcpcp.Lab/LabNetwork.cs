@@ -18,6 +18,7 @@ internal sealed class LabNetwork : IAsyncDisposable
     private readonly LabOptions _options;
     private readonly LabSwitch _switch;
     private readonly List<Host> _hosts = [];
+    private bool _disposed;
 
     private LabNetwork(LabOptions options, LabSwitch @switch, PidNamespace processes)
     {
@@ -67,11 +68,19 @@ internal sealed class LabNetwork : IAsyncDisposable
     /// <summary>Kills the programs on the hosts, ends the captures (everything that came is in their files), and takes the hosts away.</summary>
     public async ValueTask DisposeAsync()
     {
-        foreach (Host host in _hosts)
-            await host.EndCapturesAsync();
-        await Processes.DisposeAsync();
-        foreach (Host host in _hosts)
-            host.Dispose();
-        _switch.Dispose();
+        if (Interlocked.Exchange(ref _disposed, true))
+            return;
+        try
+        {
+            foreach (Host host in _hosts)
+                await host.EndCapturesAsync();
+        }
+        finally // a capture that could not write its file is an error, but the hosts go
+        {
+            await Processes.DisposeAsync();
+            foreach (Host host in _hosts)
+                host.Dispose();
+            _switch.Dispose();
+        }
     }
 }

@@ -39,15 +39,21 @@ public sealed class CaptureTests : IDisposable
         Assert.Contains(frames, frame => !frame.Frame.IsOutgoing);
     }
 
+    // Not that times never step back: the kernel takes the time before the frame gets its place in the queue, on whichever CPU it is.
     [Fact]
-    public async Task The_times_of_a_capture_are_of_its_run_and_do_not_step_back()
+    public async Task The_times_of_a_capture_are_of_its_run()
     {
         long before = Nanoseconds(DateTime.UtcNow);
         await CaptureTransfer(new byte[1_000_000], version: 4);
-        long[] times = [.. PcapNgReader.Read(_path).Frames.Select(frame => frame.Timestamp)];
-        Assert.Equal(times.Order(), times);
-        Assert.InRange(times[0], before, times[^1]);
-        Assert.InRange(times[^1], times[0], Nanoseconds(DateTime.UtcNow));
+        long after = Nanoseconds(DateTime.UtcNow);
+        Assert.All(PcapNgReader.Read(_path).Frames, frame => Assert.InRange(frame.Timestamp, before, after));
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_made_is_told_at_the_start()
+    {
+        await using LabNetwork lab = await LabNetwork.CreateAsync();
+        Assert.Throws<DirectoryNotFoundException>(() => lab.AddHost("a").StartCapture("/no/such/directory/x.pcapng"));
     }
 
     [Fact]

@@ -46,4 +46,21 @@ public class CleanUpTests
         await Eventually.Empty(traces.LivingNamespaces, s_limit);
         await holder.DisposeAsync();
     }
+
+    [Fact]
+    public async Task A_lab_can_be_disposed_twice()
+    {
+        LabNetwork lab = await LabNetwork.CreateAsync();
+        lab.AddHost("a", "10.0.0.1/24");
+        await lab.DisposeAsync();
+        await lab.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_host_that_cannot_be_made_leaves_its_name_free()
+    {
+        await using LabNetwork lab = await LabNetwork.CreateAsync();
+        Assert.Throws<FormatException>(() => lab.AddHost("a", "10.0.0.1/33"));
+        Assert.Equal("a", lab.AddHost("a", "10.0.0.1/24").Name);
+    }
 }

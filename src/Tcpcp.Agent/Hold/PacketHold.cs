@@ -143,11 +143,11 @@ internal sealed class PacketHold : IDisposable
         $"add table netdev {TableName}",
         $$"""add set netdev {{TableName}} held4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; }""",
         $$"""add set netdev {{TableName}} held6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; }""",
-        .. interfaces.SelectMany(name => (string[])
+        .. interfaces.SelectMany((name, number) => (string[])
         [
-            $$"""add chain netdev {{TableName}} "{{name}}" { type filter hook ingress device "{{name}}" priority -500; }""",
-            $"""add rule netdev {TableName} "{name}" ip daddr . tcp dport . ip saddr . tcp sport @held4 fwd to "{DeviceName}" """,
-            $"""add rule netdev {TableName} "{name}" ip6 daddr . tcp dport . ip6 saddr . tcp sport @held6 fwd to "{DeviceName}" """,
+            $$"""add chain netdev {{TableName}} ingress{{number}} { type filter hook ingress device "{{name}}" priority -500; }""",
+            $"""add rule netdev {TableName} ingress{number} ip daddr . tcp dport . ip saddr . tcp sport @held4 fwd to "{DeviceName}" """,
+            $"""add rule netdev {TableName} ingress{number} ip6 daddr . tcp dport . ip6 saddr . tcp sport @held6 fwd to "{DeviceName}" """,
         ]),
     ]));
 

@@ -210,10 +210,12 @@ internal sealed class DestinationPass
         (_replayed, int dropped) = _host.Hold.Replay(_connection);
         Report(PassAction.Replayed, string.Create(CultureInfo.InvariantCulture, $"{_replayed} packets, {dropped} dropped"));
         dormant.Finish();
-        _blackoutNanoseconds = (long)Stopwatch.GetElapsedTime(_divertedAt).TotalNanoseconds;
+        long activated = Stopwatch.GetTimestamp();
+        TimeSpan blackout = Stopwatch.GetElapsedTime(_divertedAt, activated);
+        _blackoutNanoseconds = (long)blackout.TotalNanoseconds;
         _gateClosed = false;
         _state = DestinationTable.Next(_state, new DestinationInput.Activated());
-        Report(PassAction.Activated, string.Create(CultureInfo.InvariantCulture, $"blackout {_blackoutNanoseconds / 1000.0:F0} us"));
+        _observer(new PassStep(Id, _connection, PassSide.Destination, PassAction.Activated, activated, "") { Blackout = blackout });
         dormant.Dispose();
         _receiver.Go(_arrival, new System.Net.Sockets.Socket(socket));
     }

@@ -78,6 +78,8 @@ internal sealed class SentStream
             return 0;
         BeginAt(from);
         long overlap = Take(from, to, isPayload: true);
+        if (FinOffset >= from && FinOffset < to)
+            overlap -= LeaveOutOfOverlap(FinOffset.Value);
         DistinctBytes += to - from - overlap;
         DataEnd = Math.Max(DataEnd, to);
         return overlap;
@@ -109,6 +111,21 @@ internal sealed class SentStream
             return;
         UnseenAcknowledged += _unseen.CountIn(_ackedTo, ack);
         _ackedTo = ack;
+    }
+
+    // The place of a FIN was seen, but no byte there; only data that contradicts the FIN comes here.
+    private long LeaveOutOfOverlap(long offset)
+    {
+        int index = _overlap.FindIndex(range => range.From <= offset && offset < range.To);
+        if (index < 0)
+            return 0;
+        Range64 range = _overlap[index];
+        _overlap.RemoveAt(index);
+        if (offset + 1 < range.To)
+            _overlap.Insert(index, new Range64(offset + 1, range.To));
+        if (range.From < offset)
+            _overlap.Insert(index, new Range64(range.From, offset));
+        return 1;
     }
 
     private long Take(long from, long to, bool isPayload)

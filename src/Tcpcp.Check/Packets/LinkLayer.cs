@@ -9,7 +9,7 @@ internal static class LinkLayer
     private const int MaxVlanTags = 4;
 
     /// <summary>The length of the link-layer header and the sender's MAC address (0 for none); false if what follows is not IP.</summary>
-    public static bool TryParse(in CapturedPacket packet, out int headerLength, out ulong sourceMac)
+    public static bool TryParse(scoped in CapturedPacket packet, out int headerLength, out ulong sourceMac)
     {
         ReadOnlySpan<byte> data = packet.Data;
         sourceMac = 0;

@@ -14,7 +14,7 @@ internal static class SegmentParser
     private const int MinTcpHeader = 20;
     private const int MaxExtensionHeaders = 16;
 
-    public static ParseOutcome Parse(in CapturedPacket packet, out Segment segment)
+    public static ParseOutcome Parse(scoped in CapturedPacket packet, out Segment segment)
     {
         segment = default;
         if (!LinkLayer.TryParse(packet, out int linkLength, out segment.SourceMac) || packet.Data.Length <= linkLength)

@@ -30,10 +30,18 @@ internal sealed class PacketCapture : IAsyncDisposable
     /// <summary>Takes over the socket. Frames that it has queued already are written too.</summary>
     public static PacketCapture Start(PacketSocket socket, string interfaceName, string path)
     {
-        PacketCapture capture = new(socket, path);
-        PcapNgWriter writer = new(path, interfaceName);
-        HomeThread.StartThread("tcpcp capture", () => capture.Loop(writer));
-        return capture;
+        try
+        {
+            PcapNgWriter writer = new(path, interfaceName);
+            PacketCapture capture = new(socket, path);
+            HomeThread.StartThread("tcpcp capture", () => capture.Loop(writer));
+            return capture;
+        }
+        catch
+        {
+            socket.Dispose(); // the file cannot be made
+            throw;
+        }
     }
 
     /// <summary>Writes every frame that the host has handled until now, and closes the file.</summary>

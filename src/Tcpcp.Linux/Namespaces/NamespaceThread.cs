@@ -85,6 +85,8 @@ internal sealed class NamespaceThread : IDisposable
     /// <summary>Ends the thread after the work that it was given. The namespaces go with their last process, socket or descriptor.</summary>
     public void Dispose()
     {
+        if (NetworkNamespace.IsClosed)
+            return;
         _work.CompleteAdding();
         _thread.Join();
         NetworkNamespace.Dispose();

@@ -12,6 +12,9 @@ internal sealed class ReceiveWindowRule(Connection connection) : Rule(connection
     {
         if (!segment.Has(TcpFlags.Ack) || moment.IsLate || Connection.Service.RightEdge is not long furthest)
             return;
+        // The peer takes no window from an acknowledgement that is older than its last (RFC 9293, 3.10.7.4); that is another contradiction.
+        if (moment.Acknowledgement < Connection.Service.AckMax)
+            return;
         // When the peer's FIN is acknowledged, there is nothing left to come: TIME-WAIT announces what it likes.
         if (Connection.Peer.Sent.FinOffset < Connection.Service.AckMax)
             return;

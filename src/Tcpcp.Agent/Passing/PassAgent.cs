@@ -1,0 +1,90 @@
+using System.Net;
+using System.Net.Sockets;
+using Tcpcp.Core;
+
+namespace Tcpcp.Agent.Passing;
+
+/// <summary>
+/// Both sides of passing for one host, in the process of an application: passes its connections to another host's agent, and takes those that come.
+/// Opened on a thread in the host's network namespace, where all threads of the process must be.
+/// </summary>
+internal sealed class PassAgent : IDisposable
+{
+    private readonly HostServices _host;
+    private readonly DestinationSide _destination;
+    private readonly PassObserver _observer;
+    private readonly CancellationTokenSource _stopping = new();
+
+    private PassAgent(HostServices host, PassObserver observer)
+    {
+        _host = host;
+        _observer = observer;
+        _destination = new DestinationSide(host, observer);
+    }
+
+    /// <param name="interfaceName">The interface that peers and the other hosts are behind.</param>
+    /// <param name="observer">Hears of every step.</param>
+    public static PassAgent Open(string interfaceName, PassOptions options, PassObserver observer) =>
+        new(HostServices.Open(interfaceName, options), observer);
+
+    public void Register(IPassReceiver receiver) => _destination.Register(receiver);
+
+    /// <summary>Listens for other agents until this is disposed. The link is neither encrypted nor authenticated: only on a network of trusted hosts.</summary>
+    public void Listen(IPEndPoint endPoint)
+    {
+        Socket listener = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(endPoint);
+        listener.Listen();
+        _ = AcceptAsync(listener);
+    }
+
+    /// <summary>Passes a connection to the agent at <paramref name="destination"/>.</summary>
+    public Task<PassResult> PassAsync(PassRequest request, IPEndPoint destination, CancellationToken cancellationToken) =>
+        OriginPass.RunAsync(_host, request, token => ConnectAsync(destination, token), _observer, cancellationToken);
+
+    public void Dispose()
+    {
+        _stopping.Cancel();
+        _host.Dispose();
+        _stopping.Dispose();
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(IPEndPoint destination, CancellationToken cancellationToken)
+    {
+        Socket socket = new(destination.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(destination, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private async Task AcceptAsync(Socket listener)
+    {
+        using (listener)
+        {
+            while (!_stopping.IsCancellationRequested)
+            {
+                try
+                {
+                    Socket socket = await listener.AcceptAsync(_stopping.Token);
+                    socket.NoDelay = true;
+                    _ = _destination.ServeAsync(new NetworkStream(socket, ownsSocket: true), _stopping.Token);
+                }
+                catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+                {
+                    return;
+                }
+                catch (SocketException)
+                {
+                    // One connection that ended before it was accepted.
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Spectre.Console;
+using Tcpcp.Lab;
+
+namespace Tcpcp.Cli.Demo;
+
+/// <summary><c>tcpcp demo</c>: the whole thing on one machine, in network namespaces.</summary>
+internal static class DemoCommand
+{
+    public static Command Create()
+    {
+        Option<bool> json = new("--json") { Description = "Print one JSON object and nothing else on standard output." };
+        Option<int> size = Positive("--size", "Size of the file in MB.", 256, 10_000);
+        Option<int> rate = Positive("--rate", "Limit of the download in MB a second; 0: none.", 64, 100_000, smallest: 0);
+        Option<int> passes = Positive("--passes", "How often the connection is passed, there and back in turn.", 2, 1000);
+        Option<string?> keep = new("--capture") { Description = "Leave the peer's capture in this file (pcapng)." };
+        Command command = new("demo",
+            "Passes a real download by curl from one host to another in the middle of the file, then back, and judges it from the peer's own packets.\n\n" +
+            "Examples:\n  tcpcp demo\n  tcpcp demo --json\n  tcpcp demo --passes 10 --rate 0 --capture peer.pcapng")
+        {
+            json, size, rate, passes, keep,
+        };
+        command.SetAction((parsed, cancellationToken) => RunAsync(
+            new DemoOptions(parsed.GetValue(size), parsed.GetValue(rate) is > 0 and { } limit ? (ulong)limit * 1_000_000 : null, parsed.GetValue(passes),
+                parsed.GetValue(keep)),
+            parsed.GetValue(json), cancellationToken));
+        return command;
+    }
+
+    private static Option<int> Positive(string name, string description, int standard, int largest, int smallest = 1)
+    {
+        Option<int> option = new(name) { Description = description, DefaultValueFactory = _ => standard };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, NumberStyles.Integer, CultureInfo.InvariantCulture, out int value)
+                && (value < smallest || value > largest))
+                result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name} is {smallest} to {largest}."));
+        });
+        return option;
+    }
+
+    private static async Task<int> RunAsync(DemoOptions options, bool json, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Action<string> say = json ? Console.Error.WriteLine : line => AnsiConsole.MarkupLineInterpolated($"[grey]{line}[/]");
+            DemoReport report = await DemoRun.RunAsync(options, say, cancellationToken);
+            if (json)
+                Console.WriteLine(JsonSerializer.Serialize(report, DemoReportContext.Default.DemoReport));
+            else
+                DemoTable.Print(report);
+            return report.Succeeded && report.Passes == options.Passes ? ExitCode.Done : ExitCode.Failed;
+        }
+        catch (Exception e) when (e is DemoException or LabUnavailableException or IOException or DllNotFoundException)
+        {
+            await Console.Error.WriteLineAsync($"tcpcp demo: {e.Message}");
+            return ExitCode.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("tcpcp demo: interrupted; the hosts are gone.");
+            return ExitCode.Failed;
+        }
+    }
+}

@@ -1,0 +1,137 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Tcpcp.Lab;
+using Tcpcp.Linux.Netlink;
+using Tcpcp.Linux.Processes;
+using Tcpcp.Samples.FileServer;
+
+namespace Tcpcp.Cli.Demo;
+
+/// <summary>The hosts of the demo: a peer with curl, and two with the same files and file server. The service address is at one of the two.</summary>
+internal sealed class DemoHosts : IAsyncDisposable
+{
+    /// <summary>The hidden command that runs the file server.</summary>
+    public const string ServerCommand = "demo-server";
+
+    private const int ServicePort = 8080;
+    private const int AgentPort = 7300;
+
+    private static readonly IPAddress s_serviceAddress = IPAddress.Parse("10.0.0.100");
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+
+    private readonly LabNetwork _lab;
+
+    private DemoHosts(LabNetwork lab, Host peer, DemoServer[] servers)
+    {
+        _lab = lab;
+        Peer = peer;
+        Servers = servers;
+    }
+
+    public Host Peer { get; }
+
+    /// <summary>First the one that has the service address at the start.</summary>
+    public IReadOnlyList<DemoServer> Servers { get; }
+
+    public static Uri UrlOf(string file) => new($"http://{s_serviceAddress}:{ServicePort}/{file}");
+
+    public static async Task<DemoHosts> CreateAsync(string root, ulong? bytesPerSecond)
+    {
+        LabNetwork lab = await LabNetwork.CreateAsync();
+        try
+        {
+            Host peer = lab.AddHost("peer", "10.0.0.1/24");
+            DemoServer[] servers =
+            [
+                await StartAsync(lab.AddHost("host A", "10.0.0.2/24"), root, bytesPerSecond),
+                await StartAsync(lab.AddHost("host B", "10.0.0.3/24"), root, bytesPerSecond),
+            ];
+            Host first = servers[0].Host;
+            first.Network.Addresses.Add(first.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Single(s_serviceAddress));
+            return new DemoHosts(lab, peer, servers);
+        }
+        catch
+        {
+            await lab.DisposeAsync();
+            throw;
+        }
+    }
+
+    public ValueTask DisposeAsync() => _lab.DisposeAsync();
+
+    private static async Task<DemoServer> StartAsync(Host host, string root, ulong? bytesPerSecond)
+    {
+        List<string> arguments =
+        [
+            ServerCommand, "--listen", $"0.0.0.0:{ServicePort}", "--agent", $"{host.IPv4}:{AgentPort}", "--root", root, "--interface", Host.InterfaceName,
+        ];
+        if (bytesPerSecond is { } rate)
+            arguments.AddRange(["--rate", rate.ToString(CultureInfo.InvariantCulture)]);
+        (string program, IReadOnlyList<string> before) = OwnProgram();
+        ChildProcess process = host.Start(program, [.. before, .. arguments], new ChildOptions { Input = ChildInput.Pipe });
+        DemoServer server = new(host, process, new IPEndPoint(host.IPv4, AgentPort));
+        await server.WaitForAsync(line => line.Event == "ready", s_patience);
+        return server;
+    }
+
+    // Under native AOT or an apphost the process is the program; under `dotnet Tcpcp.Cli.dll` it is not.
+    private static (string Program, IReadOnlyList<string> Before) OwnProgram()
+    {
+        string process = Environment.ProcessPath!;
+        return Path.GetFileNameWithoutExtension(process) == "dotnet"
+            ? (process, [Path.Combine(AppContext.BaseDirectory, "Tcpcp.Cli.dll")])
+            : (process, []);
+    }
+}
+
+/// <summary>A file server on one of the hosts.</summary>
+internal sealed class DemoServer(Host host, ChildProcess process, IPEndPoint agent)
+{
+    public Host Host { get; } = host;
+
+    public IPEndPoint Agent { get; } = agent;
+
+    /// <summary>Everything that it has said so far.</summary>
+    public IReadOnlyList<ServerEvent> Events =>
+    [
+        .. process.Output!.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line.EndsWith('}'))
+            .Select(line => JsonSerializer.Deserialize(line, ServerEventContext.Default.ServerEvent)!),
+    ];
+
+    /// <summary>Passes its connections and waits for the outcome of the first.</summary>
+    public async Task<ServerEvent> PassToAsync(DemoServer destination, TimeSpan limit)
+    {
+        int before = Events.Count(line => line.Event == "passed");
+        await process.Input!.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"pass {destination.Agent}\n"));
+        await process.Input.FlushAsync();
+        return await WaitForAsync(line => line.Event == "passed", limit, before);
+    }
+
+    /// <param name="skip">So many that fit are passed over.</param>
+    public async Task<ServerEvent> WaitForAsync(Func<ServerEvent, bool> condition, TimeSpan limit, int skip = 0)
+    {
+        using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(5));
+        using CancellationTokenSource deadline = new(limit);
+        try
+        {
+            do
+            {
+                if (Events.Where(condition).Skip(skip).FirstOrDefault() is { } found)
+                    return found;
+                if (process.Exit.IsCompleted)
+                    throw new DemoException($"The file server on {Host.Name} ended with code {await process.Exit}: {process.ErrorOutput!.Text}");
+            }
+            while (await timer.WaitForNextTickAsync(deadline.Token));
+        }
+        catch (OperationCanceledException)
+        {
+            // below
+        }
+
+        throw new DemoException($"The file server on {Host.Name} did not do its work in {limit.TotalSeconds} s: {process.Output!.Text} {process.ErrorOutput!.Text}");
+    }
+}
+
+/// <summary>The demo cannot go on; the message says why.</summary>
+internal sealed class DemoException(string message) : Exception(message);
