@@ -7,8 +7,8 @@ public enum ContradictionKind
     Reset,
 
     /// <summary>
-    /// A FIN that is not the end of the stream: data beyond it, at another position in a retransmission, or not after the expected number of
-    /// bytes (RFC 9293, 3.6).
+    /// A FIN that is not the end of the stream: data beyond it, at another position in a retransmission, or not after the expected number
+    /// of bytes (RFC 9293, 3.6).
     /// </summary>
     UnexpectedFin,
 
@@ -36,7 +36,8 @@ public enum ContradictionKind
     /// <summary>A TSecr above every TSval that the peer sent (RFC 7323, 3.2).</summary>
     EchoedUnsentTimestamp,
 
-    /// <summary>Timestamps missing or there against the handshake, SACK blocks that were not negotiated, MSS or window scale without SYN.</summary>
+    /// <summary>Timestamps missing or there against the handshake, SACK blocks that were not negotiated, MSS or window scale without
+    /// SYN.</summary>
     OptionsChanged,
 
     /// <summary>A SACK block that is empty or beyond what the peer has sent (RFC 2018, 3).</summary>

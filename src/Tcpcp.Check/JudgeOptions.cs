@@ -9,34 +9,35 @@ public sealed class JudgeOptions
     public required IPAddress Peer { get; init; }
 
     /// <summary>
-    /// The peer's port; default null: any. Needed only where both ends have the peer's address (loopback). Without it the peer is then the end
-    /// that sent the SYN, or, where that is missing, the end with the higher port.
+    /// The peer's port; default null: any. Needed only where both ends have the peer's address (loopback). Without it the peer is then the
+    /// end that sent the SYN, or, where that is missing, the end with the higher port.
     /// </summary>
     public int? PeerPort { get; init; }
 
     /// <summary>
-    /// Length in bytes of the stream that the service sends in each connection; default null: unknown. A FIN elsewhere is then unexpected. It
-    /// can be judged only where the capture has the service's SYN.
+    /// Length in bytes of the stream that the service sends in each connection; default null: unknown. A FIN elsewhere is then unexpected.
+    /// It can be judged only where the capture has the service's SYN.
     /// </summary>
     public long? ExpectedBytes { get; init; }
 
     /// <summary>
-    /// When connections were handed over; default none. The report has the silences around each. Hand-overs that change the service's MAC address
-    /// are found without this.
+    /// When connections were handed over; default none. The report has the silences around each. Hand-overs that change the service's MAC
+    /// address are found without this.
     /// </summary>
     public IReadOnlyList<DateTimeOffset> HandOvers { get; init; } = [];
 
     /// <summary>
-    /// The service's window scale (RFC 7323, 2.2; 0 to 14) for connections whose handshake the capture lacks; default null: the window of these
-    /// is not judged.
+    /// The service's window scale (RFC 7323, 2.2; 0 to 14) for connections whose handshake the capture lacks; default null: the window of
+    /// these is not judged.
     /// </summary>
     public int? ServiceWindowScale { get; init; }
 
     /// <summary>
-    /// Default false: two things that healthy connections show are counted as figures and not as contradictions. A segment that fits in between
-    /// those before it (by acknowledgement, TSval and IPv4 identification) was delivered late by the path, so its older numbers are no step
-    /// back. A zero window that takes back announced room while data of the peer is in flight is Linux out of receive memory. Neither is
-    /// forgiven within 200 ms of a hand-over. True forgives nothing: for the lab, where the path keeps the order (one queue, one CPU).
+    /// Default false: two things that healthy connections show are counted as figures and not as contradictions. A segment that fits in
+    /// between those before it (by acknowledgement, TSval and IPv4 identification) was delivered late by the path, so its older numbers are
+    /// no step back. A zero window that takes back announced room while data of the peer is in flight is Linux out of receive memory.
+    /// Neither is forgiven within 200 ms of a hand-over. True forgives nothing: for the lab, where the path keeps the order (one queue, one
+    /// CPU).
     /// </summary>
     public bool IsStrict { get; init; }
 

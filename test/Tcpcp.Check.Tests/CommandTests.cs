@@ -28,7 +28,8 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(0, connection.GetProperty("unexpected_fin").GetInt64());
         Assert.Equal(0, connection.GetProperty("findings").GetArrayLength());
         Assert.Equal(1000, connection.GetProperty("service").GetProperty("stream_bytes").GetInt64());
-        Assert.Equal([1764000000.005, 1764000001.0], connection.GetProperty("hand_overs").EnumerateArray().Select(item => item.GetProperty("instant").GetDouble()));
+        Assert.Equal([1764000000.005, 1764000001.0], connection.GetProperty("hand_overs").EnumerateArray().Select(item =>
+            item.GetProperty("instant").GetDouble()));
     }
 
     [Fact]

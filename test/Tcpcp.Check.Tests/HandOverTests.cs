@@ -34,9 +34,11 @@ public sealed class HandOverTests
         conversation.Add(conversation.Segment(true, 1001, 1001, 100) with { After = 500 });
         DateTimeOffset begin = conversation.Now;
         conversation.Add(conversation.Segment(true, 1101, 1001, 100) with { After = 30 })
-            .Add(conversation.Segment(true, 1201, 1001, 100) with { After = 400 }).Add(conversation.Segment(true, 1301, 1001, 100) with { After = 900 });
+            .Add(conversation.Segment(true, 1201, 1001, 100) with { After = 400 })
+                .Add(conversation.Segment(true, 1301, 1001, 100) with { After = 900 });
 
-        ConnectionReport connection = conversation.Judge(options => options.HandOvers = [begin.AddMilliseconds(210), begin.AddSeconds(60)]).Connections[0];
+        ConnectionReport connection = conversation.Judge(options =>
+            options.HandOvers = [begin.AddMilliseconds(210), begin.AddSeconds(60)]).Connections[0];
 
         Assert.Equal([TimeSpan.FromMilliseconds(400), TimeSpan.Zero], connection.HandOvers.Select(handOver => handOver.ServiceSilence));
         Assert.All(connection.HandOvers, handOver => Assert.False(handOver.IsDetected));

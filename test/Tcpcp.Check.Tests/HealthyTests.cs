@@ -59,7 +59,8 @@ public sealed class HealthyTests
     public void Loss_and_retransmission_are_figures()
     {
         // 1001 to 2000 is lost before the peer, SACKed around, sent again with more behind it.
-        Conversation conversation = new Conversation().Handshake().FromPeer(1, 1, 100).FromService(1, 101, 1000).FromService(2001, 101, 1000)
+        Conversation conversation = new Conversation().Handshake().FromPeer(1, 1, 100).FromService(1, 101, 1000)
+            .FromService(2001, 101, 1000)
             .FromPeer(101, 1001);
         conversation.Add(conversation.Segment(false, 101, 1001) with { Sack = [(2001, 3001)] })
             .Add(conversation.Segment(false, 101, 1001) with { Sack = [(2001, 3001)] }).FromService(1001, 101, 1500)
@@ -113,7 +114,8 @@ public sealed class HealthyTests
     public void Stale_copy_of_the_socket_is_not_taken_for_a_late_segment()
     {
         // The destination restored an old snapshot: another identification, a clock that goes on, the acknowledgement of before.
-        Conversation conversation = new Conversation().Handshake().FromPeer(1, 1, 100).FromService(1, 101).FromPeer(101, 1, 100).FromService(1, 201);
+        Conversation conversation = new Conversation().Handshake().FromPeer(1, 1, 100).FromService(1, 101).FromPeer(101, 1, 100)
+            .FromService(1, 201);
         conversation.Add(conversation.Segment(true, 1, 101) with { Identification = 40_000 });
         Assert.Equal(ContradictionKind.AcknowledgementSteppedBack, Assert.Single(conversation.Judge().Connections[0].Findings).Kind);
     }
@@ -134,7 +136,8 @@ public sealed class HealthyTests
     {
         Conversation conversation = RuleTests.Established();
         conversation.Add(conversation.Segment(true, 1000, 1001) with { Data = new byte[length], After = 2000 }).FromPeer(1001, 1001)
-            .Add(conversation.Segment(true, 1000, 1001) with { Data = new byte[length], After = 2000 }).FromPeer(1001, 1001).FromService(1001, 1001, 10);
+            .Add(conversation.Segment(true, 1000, 1001) with { Data = new byte[length], After = 2000 }).FromPeer(1001, 1001)
+                .FromService(1001, 1001, 10);
 
         ConnectionReport connection = conversation.Judge(Strict).Connections[0];
 
@@ -147,7 +150,8 @@ public sealed class HealthyTests
     [Fact]
     public void Peers_keep_alive_probes_are_counted_apart()
     {
-        Conversation conversation = RuleTests.Established().FromPeer(1000, 1001).FromService(1001, 1001).FromPeer(1000, 1001, 1).FromService(1001, 1001);
+        Conversation conversation = RuleTests.Established().FromPeer(1000, 1001).FromService(1001, 1001).FromPeer(1000, 1001, 1)
+            .FromService(1001, 1001);
         ConnectionReport connection = conversation.Judge(Strict).Connections[0];
         Assert.Empty(connection.Findings);
         Assert.Equal(2, connection.Peer.Probes);
@@ -183,7 +187,8 @@ public sealed class HealthyTests
     public void Linux_out_of_receive_memory_closes_the_window_and_is_forgiven_unless_the_judgement_is_strict()
     {
         Conversation conversation = RuleTests.Established().FromPeer(1001, 1001, 500);
-        conversation.Add(conversation.Segment(true, 1001, 1001) with { Window = 0 }).Add(conversation.Segment(true, 1001, 1001) with { Window = 3 })
+        conversation.Add(conversation.Segment(true, 1001, 1001) with { Window = 0 })
+            .Add(conversation.Segment(true, 1001, 1001) with { Window = 3 })
             .FromPeer(1001, 1001, 300).Add(conversation.Segment(true, 1001, 1301) with { Window = 3 });
         ConnectionReport connection = conversation.Judge().Connections[0];
         Assert.Empty(connection.Findings);
@@ -195,7 +200,8 @@ public sealed class HealthyTests
     public void Window_of_the_SYN_is_not_scaled_and_may_be_rounded()
     {
         Conversation conversation = new Conversation { SynWindow = 65_160 }.Handshake().FromPeer(1, 1, 10);
-        conversation.Add(conversation.Segment(true, 1, 11) with { Window = 507 }); // 254 bytes to the left, which is more than a unit of 128
+        // 254 bytes to the left, which is more than a unit of 128
+        conversation.Add(conversation.Segment(true, 1, 11) with { Window = 507 });
         Assert.Equal(1, conversation.Judge(Strict).Contradictions);
         Conversation rounded = new Conversation { SynWindow = 65_160 }.Handshake().FromPeer(1, 1, 10);
         rounded.Add(rounded.Segment(true, 1, 11) with { Window = 508 });
@@ -205,8 +211,10 @@ public sealed class HealthyTests
     [Fact]
     public void Reused_port_is_a_new_connection()
     {
-        Conversation first = new Conversation().Handshake().FromService(1, 1, 10).FromPeer(1, 11, 0, "FA").FromService(11, 2, 0, "FA").FromPeer(2, 12);
-        Conversation second = new Conversation(serviceIss: 90_000, peerIss: 4_000_000_000).Handshake().FromService(1, 1, 20).FromPeer(1, 21);
+        Conversation first = new Conversation().Handshake().FromService(1, 1, 10).FromPeer(1, 11, 0, "FA").FromService(11, 2, 0, "FA")
+            .FromPeer(2, 12);
+        Conversation second = new Conversation(serviceIss: 90_000, peerIss: 4_000_000_000).Handshake().FromService(1, 1, 20)
+            .FromPeer(1, 21);
         CaptureReport report = Judge([.. first.Frames, .. second.Frames]);
         Assert.Equal([10L, 20L], report.Connections.Select(connection => connection.Service.StreamBytes));
         Assert.Equal(0, report.Contradictions);
@@ -216,7 +224,8 @@ public sealed class HealthyTests
     public void Reused_port_is_a_new_connection_even_where_the_capture_lacks_the_end_of_the_first()
     {
         Conversation first = new Conversation().Handshake().FromService(1, 1, 10);
-        Conversation second = new Conversation(serviceIss: 90_000, peerIss: 4_000_000_000).Handshake().FromService(1, 1, 20).FromPeer(1, 21);
+        Conversation second = new Conversation(serviceIss: 90_000, peerIss: 4_000_000_000).Handshake().FromService(1, 1, 20)
+            .FromPeer(1, 21);
         CaptureReport report = Judge([.. first.Frames, .. second.Frames]);
         Assert.Equal(2, report.Connections.Count);
         Assert.True(report.Connections[1].IsWindowJudged);
@@ -257,7 +266,8 @@ public sealed class HealthyTests
     [Fact]
     public void Time_wait_may_answer_with_other_TTL_and_window()
     {
-        Conversation conversation = RuleTests.Established().FromService(1001, 1001, 0, "FA").FromPeer(1001, 1002, 0, "FA").FromService(1002, 1002)
+        Conversation conversation = RuleTests.Established().FromService(1001, 1001, 0, "FA").FromPeer(1001, 1002, 0, "FA")
+            .FromService(1002, 1002)
             .FromPeer(1001, 1002, 0, "FA");
         conversation.Add(conversation.Segment(true, 1002, 1002) with { Ttl = 255, Tos = 0x20, Window = 500 });
         Assert.Equal(0, conversation.Judge(Strict).Contradictions);

@@ -26,7 +26,8 @@ public sealed class HoleTests
     public void What_the_peer_may_have_sent_in_a_hole_stays_undecided()
     {
         Conversation conversation = Transfer();
-        conversation.Add(conversation.Segment(false, 101, 201) with { After = 5 }).Add(conversation.Segment(true, 201, 101) with { After = 50, TsEcr = null });
+        conversation.Add(conversation.Segment(false, 101, 201) with { After = 5 })
+            .Add(conversation.Segment(true, 201, 101) with { After = 50, TsEcr = null });
         List<CapturedFrame> frames = [.. conversation.Frames];
         frames.RemoveAt(frames.Count - 2); // the peer's bare acknowledgement, whose TSval is echoed
         Assert.Equal(1, HealthyTests.Judge([.. frames]).Contradictions);
@@ -41,7 +42,8 @@ public sealed class HoleTests
     public void Truncated_payload_is_not_compared()
     {
         Conversation conversation = RuleTests.Established();
-        conversation.Add(conversation.Segment(true, 1001, 1001, 1000) with { CutOff = 600 }).Add(conversation.Segment(true, 1001, 1001, 1000) with { CutOff = 600 })
+        conversation.Add(conversation.Segment(true, 1001, 1001, 1000) with { CutOff = 600 })
+            .Add(conversation.Segment(true, 1001, 1001, 1000) with { CutOff = 600 })
             .Add(conversation.Segment(true, 1001, 1001, 1000));
         ConnectionReport connection = conversation.Judge().Connections[0];
         Assert.Empty(connection.Findings);
@@ -75,6 +77,7 @@ public sealed class HoleTests
         Assert.Empty(withoutMemory.Findings);
     }
 
-    private static Conversation Transfer() => new Conversation().Handshake().FromPeer(1, 1, 50).FromService(1, 51, 100).FromService(101, 51, 100)
+    private static Conversation Transfer() => new Conversation().Handshake().FromPeer(1, 1, 50).FromService(1, 51, 100)
+        .FromService(101, 51, 100)
         .FromPeer(51, 201, 50).FromService(201, 101).FromPeer(101, 201);
 }

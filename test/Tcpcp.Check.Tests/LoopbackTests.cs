@@ -26,7 +26,8 @@ public sealed class LoopbackTests
         {
             int peerPort = await TransferAsync(listener, service);
             await WaitForMarkerAsync(path, service, peerPort);
-            CaptureReport report = CaptureJudge.Judge(path, new JudgeOptions { Peer = service.Address, PeerPort = peerPort, ExpectedBytes = 3_000_000 });
+            CaptureReport report = CaptureJudge.Judge(path, new JudgeOptions { Peer = service.Address, PeerPort = peerPort,
+                ExpectedBytes = 3_000_000 });
 
             ConnectionReport connection = Assert.Single(report.Connections);
             Assert.Empty(connection.Findings);
@@ -45,7 +46,8 @@ public sealed class LoopbackTests
 
     private static async Task<Process> StartTcpdumpAsync(string path, int port)
     {
-        ProcessStartInfo start = new("tcpdump", ["-i", "lo", "-U", "--immediate-mode", "-B", "65536", "-w", path, "tcp", "port", port.ToString(CultureInfo.InvariantCulture)])
+        ProcessStartInfo start = new("tcpdump", ["-i", "lo", "-U", "--immediate-mode", "-B", "65536", "-w", path, "tcp", "port",
+            port.ToString(CultureInfo.InvariantCulture)])
         {
             RedirectStandardError = true,
             UseShellExecute = false,
@@ -78,7 +80,8 @@ public sealed class LoopbackTests
         await peer.ConnectAsync(service);
         using Socket accepted = await accepting;
         int port = ((IPEndPoint)peer.LocalEndPoint!).Port;
-        await Task.WhenAll(SendAsync(accepted, 3_000_000), SendAsync(peer, 2_000_000), ReceiveAsync(accepted), ReceiveAsync(peer)).WaitAsync(s_limit);
+        await Task.WhenAll(SendAsync(accepted, 3_000_000), SendAsync(peer, 2_000_000), ReceiveAsync(accepted),
+            ReceiveAsync(peer)).WaitAsync(s_limit);
         return port;
     }
 

@@ -17,7 +17,8 @@ public sealed class ReaderTests
     {
         byte[] file = PcapFile.Write([s_frame, s_frame with { Data = s_frame.Data[..60] }], isBigEndian, isNanoseconds);
         List<Read> packets = ReadAll(file);
-        Assert.Equal([new Read(s_nanoseconds, s_frame.Data.Length, s_frame.Data.Length), new Read(s_nanoseconds, 60, s_frame.Data.Length)], packets);
+        Assert.Equal([new Read(s_nanoseconds, s_frame.Data.Length, s_frame.Data.Length), new Read(s_nanoseconds, 60, s_frame.Data.Length)],
+            packets);
     }
 
     [Theory]
@@ -28,7 +29,8 @@ public sealed class ReaderTests
         ulong unit = (ulong)s_nanoseconds;
         byte[] file = new PcapngFile(isBigEndian).Section().Interface().Interface(resolution: 9).Unknown().Interface(resolution: 0x80 | 10)
             .Interface(resolution: 3, offsetSeconds: 1000)
-            .Enhanced(s_frame, unit / 1000).Enhanced(s_frame, unit, from: 1).Enhanced(s_frame, (ulong)((UInt128)unit * 1024 / 1_000_000_000), from: 2)
+            .Enhanced(s_frame, unit / 1000).Enhanced(s_frame, unit, from: 1).Enhanced(s_frame,
+                (ulong)((UInt128)unit * 1024 / 1_000_000_000), from: 2)
             .Enhanced(s_frame, (unit / 1_000_000) - 1_000_000, from: 3).Obsolete(s_frame, unit / 1000, 0).Simple(s_frame).ToArray();
         List<Read> packets = ReadAll(file);
         Assert.Equal(6, packets.Count);

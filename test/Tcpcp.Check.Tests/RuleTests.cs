@@ -6,7 +6,8 @@ namespace Tcpcp.Check.Tests;
 public sealed class RuleTests
 {
     // Each case: the kind, and what to add after 1000 bytes each way; the flag says whether to break the rule.
-    private static readonly Dictionary<string, (ContradictionKind Kind, Action<Conversation, bool> Add)> s_cases = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, (ContradictionKind Kind, Action<Conversation,
+        bool> Add)> s_cases = new(StringComparer.Ordinal)
     {
         ["an RST"] = (ContradictionKind.Reset, (c, bad) => c.FromService(1001, 1001, 0, bad ? "RA" : "A")),
         ["a FIN before data that was sent"] = (ContradictionKind.UnexpectedFin, (c, bad) => c.FromService(bad ? 901 : 1001, 1001, 0, "FA")),
@@ -18,7 +19,8 @@ public sealed class RuleTests
             (c, bad) => c.Add(c.Segment(true, bad ? 5000 : 1001, 1001, 0, bad ? "S" : "A"))),
         ["an acknowledgement that steps back"] = (ContradictionKind.AcknowledgementSteppedBack,
             (c, bad) => c.FromService(1001, bad ? 901 : 1001)),
-        ["an acknowledgement of unsent data"] = (ContradictionKind.AcknowledgedUnsentData, (c, bad) => c.FromService(1001, bad ? 1002 : 1001)),
+        ["an acknowledgement of unsent data"] = (ContradictionKind.AcknowledgedUnsentData, (c, bad) =>
+            c.FromService(1001, bad ? 1002 : 1001)),
         ["a window whose right edge moves left"] = (ContradictionKind.WindowShrank,
             (c, bad) => c.Add(c.Segment(true, 1001, 1001) with { Window = bad ? (ushort)999 : (ushort)1000 })),
         ["a zero window that takes back room"] = (ContradictionKind.WindowShrank,
@@ -28,24 +30,29 @@ public sealed class RuleTests
         ["a retransmission that differs"] = (ContradictionKind.RetransmissionDiffers,
             (c, bad) => c.Add(c.Segment(true, 501, 1001, 500) with { Data = bad ? new byte[500] : Conversation.Bytes(501, 500) })),
         ["a retransmission that differs in its last byte"] = (ContradictionKind.RetransmissionDiffers,
-            (c, bad) => c.Add(c.Segment(true, 901, 1001) with { Data = [.. Conversation.Bytes(901, 99), bad ? (byte)~Conversation.Bytes(1000, 1)[0] : Conversation.Bytes(1000, 1)[0]] })),
+            (c, bad) => c.Add(c.Segment(true, 901, 1001) with { Data = [.. Conversation.Bytes(901, 99), bad
+                ? (byte)~Conversation.Bytes(1000, 1)[0] : Conversation.Bytes(1000, 1)[0]] })),
         ["a TSval that steps back"] = (ContradictionKind.TimestampSteppedBack,
             (c, bad) => c.Add(c.Segment(true, 1001, 1001, 10) with { TsVal = c.ServiceClock - (bad ? 9u : 0u) })),
         ["a TSecr that the peer never sent"] = (ContradictionKind.EchoedUnsentTimestamp,
             (c, bad) => c.FromPeer(1001, 1001).Add(c.Segment(true, 1001, 1001) with { TsEcr = bad ? 91_000 : 90_003u })),
         ["a segment without timestamps"] = (ContradictionKind.OptionsChanged,
             (c, bad) => c.Add(c.Segment(true, 1001, 1001, 10) with { HasTimestamps = !bad })),
-        ["an MSS option without SYN"] = (ContradictionKind.OptionsChanged, (c, bad) => c.Add(c.Segment(true, 1001, 1001) with { Mss = bad ? 1460 : 0 })),
+        ["an MSS option without SYN"] = (ContradictionKind.OptionsChanged, (c, bad) =>
+            c.Add(c.Segment(true, 1001, 1001) with { Mss = bad ? 1460 : 0 })),
         ["a window scale option without SYN"] = (ContradictionKind.OptionsChanged,
             (c, bad) => c.Add(c.Segment(true, 1001, 1001) with { WindowScale = bad ? 7 : -1 })),
         ["a SACK-permitted option without SYN"] = (ContradictionKind.OptionsChanged,
             (c, bad) => c.Add(c.Segment(true, 1001, 1001) with { SackPermitted = bad })),
         ["a SACK block beyond what the peer sent"] = (ContradictionKind.SackOfUnsentData,
-            (c, bad) => c.FromPeer(2001, 1001, 500).FromPeer(1001, 1001, 1000).Add(c.Segment(true, 1001, 1001) with { Sack = [(2001, bad ? 2502 : 2501)] })),
+            (c, bad) => c.FromPeer(2001, 1001, 500).FromPeer(1001, 1001, 1000)
+                .Add(c.Segment(true, 1001, 1001) with { Sack = [(2001, bad ? 2502 : 2501)] })),
         ["a reversed SACK block"] = (ContradictionKind.SackOfUnsentData,
             (c, bad) => c.Add(c.Segment(true, 1001, 1001) with { Sack = [bad ? (900, 800) : (800, 900)] })),
-        ["another TTL"] = (ContradictionKind.TtlChanged, (c, bad) => c.Add(c.Segment(true, 1001, 1001, 1) with { Ttl = bad ? (byte)63 : (byte)64 })),
-        ["another DSCP"] = (ContradictionKind.DscpChanged, (c, bad) => c.Add(c.Segment(true, 1001, 1001, 1) with { Tos = bad ? (byte)0x10 : (byte)3 })),
+        ["another TTL"] = (ContradictionKind.TtlChanged, (c, bad) =>
+            c.Add(c.Segment(true, 1001, 1001, 1) with { Ttl = bad ? (byte)63 : (byte)64 })),
+        ["another DSCP"] = (ContradictionKind.DscpChanged, (c, bad) =>
+            c.Add(c.Segment(true, 1001, 1001, 1) with { Tos = bad ? (byte)0x10 : (byte)3 })),
     };
 
     public static TheoryData<string, bool> Cases()

@@ -134,6 +134,15 @@ public class HostTests
     }
 
     [Fact]
+    public async Task A_program_on_a_host_can_make_a_lab_itself()
+    {
+        await using LabNetwork lab = await LabNetwork.CreateAsync();
+        await using ChildProcess inner = lab.AddHost("a").Start(
+            Environment.ProcessPath!, ["-method", "*.Hosts_reach_each_other_by_TCP"], new ChildOptions { ErrorOutput = ChildOutput.Inherited });
+        Assert.Contains("Total: 2, Errors: 0, Failed: 0", await inner.Output!.Completed, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Missing_capabilities_are_named()
     {
         LabUnavailableException missing = Assert.Throws<LabUnavailableException>(() => LabRequirements.Check("Name:\tx\nCapEff:\t0000000000003000\n"));

@@ -1,3 +1,4 @@
+using System.Net;
 using Tcpcp.Core;
 using Tcpcp.Linux.Devices;
 using Tcpcp.Linux.Netlink;
@@ -19,6 +20,8 @@ internal sealed class PacketHold : IDisposable
     private const int WaitMilliseconds = 100;
 
     private static readonly FourTupleSet s_held = new(FourTupleSet.NFPROTO_NETDEV, TableName, "held");
+
+    private static readonly IPAddress s_dummyAddress = new([192, 0, 0, 8]); // RFC 7600: nobody's
 
     private readonly Lock _lock = new();
     private readonly Dictionary<FourTuple, HeldQueue> _queues = [];
@@ -47,8 +50,10 @@ internal sealed class PacketHold : IDisposable
         try
         {
             using RouteNetlink route = RouteNetlink.Open();
-            // The packets come from the peer and leave by another interface: loose reverse path check, whatever the host's setting is.
+            // The peer is behind another interface: so the reverse path check must be loose, whatever the host's setting is, and a loose check still
+            // drops everything on an interface that has no address.
             File.WriteAllText($"/proc/sys/net/ipv4/conf/{DeviceName}/rp_filter", "2");
+            route.Addresses.Add(route.Links.Get(DeviceName).Index, InterfaceAddress.Single(s_dummyAddress));
             if (Directory.Exists($"/proc/sys/net/ipv6/conf/{DeviceName}"))
                 File.WriteAllText($"/proc/sys/net/ipv6/conf/{DeviceName}/addr_gen_mode", "1");
             route.Links.SetUp(DeviceName);

@@ -3,7 +3,7 @@ namespace Tcpcp.Check.Capture;
 /// <summary>A window over a stream: whole records as spans, without a copy for each, and the offset in the file for messages.</summary>
 internal sealed class CaptureBuffer(Stream stream)
 {
-    private const int InitialCapacity = 1 << 20;
+    private const int InitialCapacity = 256 << 10;
 
     private byte[] _buffer = new byte[InitialCapacity];
     private int _start;

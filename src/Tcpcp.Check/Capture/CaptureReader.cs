@@ -24,7 +24,8 @@ internal abstract class CaptureReader(CaptureBuffer input)
         CaptureBuffer input = new(stream);
         ReadOnlySpan<byte> magic = input.Peek(4);
         if (magic.Length < 4)
-            throw new CaptureFormatException(0, magic.IsEmpty ? "the file is empty" : "the file is shorter than the magic number of a capture",
+            throw new CaptureFormatException(0, magic.IsEmpty
+                ? "the file is empty" : "the file is shorter than the magic number of a capture",
                 "Was the capture stopped before it wrote anything? Use tcpdump -U and wait for a packet.");
         uint number = BinaryPrimitives.ReadUInt32BigEndian(magic);
         return number switch
@@ -35,7 +36,8 @@ internal abstract class CaptureReader(CaptureBuffer input)
             0xA1B2CD34 or 0x34CDB2A1 => throw new CaptureFormatException(0, "a pcap file of Kuznetzov's modified format",
                 "Convert it: editcap -F pcap OLD NEW."),
             0x28B52FFD => throw new CaptureFormatException(0, "a file compressed by zstd", "Decompress it first: zstd -d FILE."),
-            _ when number >> 16 == 0x1F8B => throw new CaptureFormatException(0, "a file compressed by gzip", "Decompress it first: gunzip FILE."),
+            _ when number >> 16 == 0x1F8B => throw new CaptureFormatException(0, "a file compressed by gzip",
+                "Decompress it first: gunzip FILE."),
             _ => throw new CaptureFormatException(0, $"the magic number 0x{number:X8} is neither that of pcap nor that of pcapng",
                 "Give a file written by tcpdump -w, dumpcap or Wireshark."),
         };

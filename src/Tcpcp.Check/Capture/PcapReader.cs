@@ -20,7 +20,8 @@ internal sealed class PcapReader : CaptureReader
             throw CutOff("the pcap header");
         ushort major = _order.UInt16(header[4..]);
         if (major != 2)
-            throw new CaptureFormatException(4, $"pcap version {major}, and only version 2 is known", "Convert it: editcap -F pcap OLD NEW.");
+            throw new CaptureFormatException(4, $"pcap version {major}, and only version 2 is known",
+                "Convert it: editcap -F pcap OLD NEW.");
         // The upper bits say whether frames end with a checksum; the IP length leaves it out anyway.
         _linkType = (LinkType)(_order.UInt32(header[20..]) & 0xFFFF);
         if (!Enum.IsDefined(_linkType))
@@ -39,7 +40,8 @@ internal sealed class PcapReader : CaptureReader
             throw CutOff("a packet's record header");
         uint captured = _order.UInt32(header[8..]);
         if (captured > MaxRecordLength)
-            throw new CaptureFormatException(Input.Offset, $"a packet of {captured} bytes", "The file is damaged from here on; capture again.");
+            throw new CaptureFormatException(Input.Offset, $"a packet of {captured} bytes",
+                "The file is damaged from here on; capture again.");
         int length = RecordHeaderLength + (int)captured;
         ReadOnlySpan<byte> record = Input.Peek(length);
         if (record.Length < length)

@@ -1,8 +1,8 @@
 namespace Tcpcp.Check.Judgement;
 
 /// <summary>
-/// The memory for sent bytes of all connections of a capture, in chunks. When it is used up, closed connections give theirs back first; then
-/// nothing more is retained, which <see cref="SentBytes"/> counts as not comparable.
+/// The memory for sent bytes of all connections of a capture, in chunks. When it is used up, closed connections give theirs back first;
+/// then nothing more is retained, which <see cref="SentBytes"/> counts as not comparable.
 /// </summary>
 internal sealed class ChunkPool(long limitBytes)
 {

@@ -25,7 +25,8 @@ internal sealed class Connection
         _retransmission = new RetransmissionRule(this, Bytes);
         _rules =
         [
-            new AcknowledgementRule(this), ReceiveWindow = new ReceiveWindowRule(this), new SendWindowRule(this), new FinRule(this, options.ExpectedBytes),
+            new AcknowledgementRule(this), ReceiveWindow = new ReceiveWindowRule(this), new SendWindowRule(this),
+            new FinRule(this, options.ExpectedBytes),
             Timestamps = new TimestampRule(this), new OptionsRule(this), new SackRule(this),
             IpHeader = new IpHeaderRule(this, options.DscpMayChange),
         ];

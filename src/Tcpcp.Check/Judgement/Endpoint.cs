@@ -21,7 +21,8 @@ internal sealed class Endpoint
     /// <summary>Latest TSval, modulo 2^32; null before the first.</summary>
     public uint? TsVal { get; private set; }
 
-    /// <summary>Furthest right edge of the announced window, as an offset in the other end's stream; null while the scale is unknown.</summary>
+    /// <summary>Furthest right edge of the announced window, as an offset in the other end's stream; null while the scale is
+    /// unknown.</summary>
     public long? RightEdge { get; private set; }
 
     /// <summary>True while <see cref="RightEdge"/> is that of a SYN, whose window has no scale.</summary>

@@ -1,8 +1,8 @@
 namespace Tcpcp.Check.Judgement;
 
 /// <summary>
-/// What one end has sent, as seen in the capture. Offsets are 64 bits wide and their lower half is the sequence number of the header, so that
-/// the wrap (RFC 9293, 3.4) is nowhere else.
+/// What one end has sent, as seen in the capture. Offsets are 64 bits wide and their lower half is the sequence number of the header, so
+/// that the wrap (RFC 9293, 3.4) is nowhere else.
 /// <code>
 ///        Start                 AckedTo               End
 ///  ........|#####...unseen...###|######...unseen...####|

@@ -4,7 +4,8 @@ using Tcpcp.Core;
 
 namespace Tcpcp.Check.Judgement;
 
-/// <summary>The connections of one capture: finds the one that a segment belongs to, and where another begins on the same four-tuple.</summary>
+/// <summary>The connections of one capture: finds the one that a segment belongs to, and where another begins on the same
+/// four-tuple.</summary>
 internal sealed class Session
 {
     private readonly JudgeOptions _options;
@@ -58,7 +59,8 @@ internal sealed class Session
     private bool TryOrient(in Segment segment, out bool fromService)
     {
         bool sourceIsPeer = segment.SourceAddress == _peer && (_options.PeerPort ?? segment.SourcePort) == segment.SourcePort;
-        bool destinationIsPeer = segment.DestinationAddress == _peer && (_options.PeerPort ?? segment.DestinationPort) == segment.DestinationPort;
+        bool destinationIsPeer = segment.DestinationAddress == _peer
+            && (_options.PeerPort ?? segment.DestinationPort) == segment.DestinationPort;
         fromService = destinationIsPeer;
         if (sourceIsPeer != destinationIsPeer)
             return true;

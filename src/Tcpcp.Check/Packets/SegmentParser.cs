@@ -4,8 +4,8 @@ using Tcpcp.Check.Capture;
 namespace Tcpcp.Check.Packets;
 
 /// <summary>
-/// From a captured frame to a TCP segment. Lengths come from the IP header, so that Ethernet padding is no payload; where it says 0
-/// (BIG TCP: a super-segment beyond 64 KiB, before the device cuts it) they come from the frame. Checksums are not verified: offloading leaves
+/// From a captured frame to a TCP segment. Lengths come from the IP header, so that Ethernet padding is no payload; where it says 0 (BIG
+/// TCP: a super-segment beyond 64 KiB, before the device cuts it) they come from the frame. Checksums are not verified: offloading leaves
 /// them unfinished in captures.
 /// </summary>
 internal static class SegmentParser

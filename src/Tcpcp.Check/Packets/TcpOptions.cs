@@ -24,7 +24,8 @@ internal ref struct TcpOptions
     public readonly int SackBlockCount => _sackBlocks.Length / 8;
 
     public readonly (uint Left, uint Right) SackBlock(int index) =>
-        (BinaryPrimitives.ReadUInt32BigEndian(_sackBlocks[(index * 8)..]), BinaryPrimitives.ReadUInt32BigEndian(_sackBlocks[((index * 8) + 4)..]));
+        (BinaryPrimitives.ReadUInt32BigEndian(_sackBlocks[(index * 8)..]),
+            BinaryPrimitives.ReadUInt32BigEndian(_sackBlocks[((index * 8) + 4)..]));
 
     /// <summary>Reads the option list; false if a length in it is wrong.</summary>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out TcpOptions options)

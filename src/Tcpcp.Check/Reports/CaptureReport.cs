@@ -22,7 +22,8 @@ public sealed record CaptureReport
     /// <summary>TCP segments from or to the peer whose headers were cut off or malformed: not judged.</summary>
     public required long UnreadableSegments { get; init; }
 
-    /// <summary>Packets that the capturing host lost, as the file says (pcapng only; tcpdump prints it to its standard error instead).</summary>
+    /// <summary>Packets that the capturing host lost, as the file says (pcapng only; tcpdump prints it to its standard error
+    /// instead).</summary>
     public required long DroppedPackets { get; init; }
 
     /// <summary>The peer's connections in the order of their first segments; empty if the capture has none.</summary>
@@ -41,8 +42,10 @@ public sealed record CaptureReport
         {
             List<string> holes = [];
             Add(holes, DroppedPackets, "packets were lost by the capturing host");
-            Add(holes, Connections.Sum(connection => connection.MissingServiceBytes), "bytes that the peer acknowledged are not in the capture");
-            Add(holes, Connections.Sum(connection => connection.MissingPeerBytes), "bytes that the service acknowledged are not in the capture");
+            Add(holes, Connections.Sum(connection => connection.MissingServiceBytes),
+                "bytes that the peer acknowledged are not in the capture");
+            Add(holes, Connections.Sum(connection => connection.MissingPeerBytes),
+                "bytes that the service acknowledged are not in the capture");
             Add(holes, FragmentedSegments, "IP fragments of TCP segments were not judged");
             Add(holes, UnreadableSegments, "TCP segments had headers that were cut off or malformed");
             return holes;

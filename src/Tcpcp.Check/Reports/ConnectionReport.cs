@@ -31,8 +31,8 @@ public sealed record ConnectionReport
     public required bool HasHandshake { get; init; }
 
     /// <summary>
-    /// False if the service's window scale is unknown (no handshake, and no <see cref="JudgeOptions.ServiceWindowScale"/>): then the right edge
-    /// of its window was not judged.
+    /// False if the service's window scale is unknown (no handshake, and no <see cref="JudgeOptions.ServiceWindowScale"/>): then the right
+    /// edge of its window was not judged.
     /// </summary>
     public required bool IsWindowJudged { get; init; }
 
@@ -61,12 +61,13 @@ public sealed record ConnectionReport
     public required long WindowClosures { get; init; }
 
     /// <summary>
-    /// Would-be contradictions that say "the peer never sent that", in a connection of which the capture lacks segments: the peer may have sent it
-    /// there. Not counted in <see cref="Contradictions"/>.
+    /// Would-be contradictions that say "the peer never sent that", in a connection of which the capture lacks segments: the peer may have
+    /// sent it there. Not counted in <see cref="Contradictions"/>.
     /// </summary>
     public required long Undecided { get; init; }
 
-    /// <summary>Segments of the service after the handshake that echo TSecr 0, as a restored socket does until the peer's next segment.</summary>
+    /// <summary>Segments of the service after the handshake that echo TSecr 0, as a restored socket does until the peer's next
+    /// segment.</summary>
     public required long ZeroTimestampEchoes { get; init; }
 
     /// <summary>Changes of the service's IPv6 flow label (RFC 6437); legal, but they may change the path.</summary>

@@ -29,13 +29,15 @@ public sealed record DirectionFigures
     /// <summary>Segments that announce a window of 0.</summary>
     public long ZeroWindows { get; init; }
 
-    /// <summary>Keep-alive and window probes: at most one byte just below what the other end has acknowledged (RFC 9293, 3.8.4 and 3.8.6.1).</summary>
+    /// <summary>Keep-alive and window probes: at most one byte just below what the other end has acknowledged (RFC 9293, 3.8.4 and
+    /// 3.8.6.1).</summary>
     public long Probes { get; init; }
 
     /// <summary>RSTs.</summary>
     public long Resets { get; init; }
 
-    /// <summary>Segments larger than the other end's MSS: GSO or GRO super-segments, which are cut or were joined outside the capture.</summary>
+    /// <summary>Segments larger than the other end's MSS: GSO or GRO super-segments, which are cut or were joined outside the
+    /// capture.</summary>
     public long OversizeSegments { get; init; }
 
     /// <summary>Longest time between two segments of this direction; zero if there are fewer than two.</summary>

@@ -15,7 +15,8 @@ public sealed record HandOver
     /// <summary>The service's MAC address after it; null for a hand-over that the caller named.</summary>
     public string? NewMac { get; init; }
 
-    /// <summary>From the last frame of the old MAC address to the first of the new one; null for a hand-over that the caller named.</summary>
+    /// <summary>From the last frame of the old MAC address to the first of the new one; null for a hand-over that the caller
+    /// named.</summary>
     public TimeSpan? Gap { get; init; }
 
     /// <summary>Longest silence of the service that touches the 200 ms before or after; zero if none does.</summary>

@@ -15,7 +15,8 @@ internal static class CheckCommand
 
     private const string Help = """
         Was anything contradictory sent to the peer? Reads a capture (pcap or pcapng) taken at the peer and judges what the service sent,
-        segment by segment: no RST, no FIN before the end, acknowledgements, window and timestamps that never step back, the same bytes when sent again.
+        segment by segment: no RST, no FIN before the end, acknowledgements, window and timestamps that never step back, and the same
+        bytes when sent again.
 
         Exit codes: 0 nothing contradictory; 1 something contradictory, or the capture has holes that prevent a verdict; 2 wrong use.
 
@@ -29,7 +30,10 @@ internal static class CheckCommand
     /// <summary>The command with its options and its action.</summary>
     public static Command Create()
     {
-        Argument<string> capture = new("CAPTURE") { Description = "The capture file, pcap or pcapng, taken at the peer; - for standard input." };
+        Argument<string> capture = new("CAPTURE")
+        {
+            Description = "The capture file, pcap or pcapng, taken at the peer; - for standard input.",
+        };
         Option<PeerArgument> peer = new("--peer")
         {
             Description = "The peer's address, or address:port ([address]:port for IPv6).",

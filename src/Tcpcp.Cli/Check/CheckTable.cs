@@ -12,19 +12,20 @@ internal static class CheckTable
 
     public static void Write(CaptureReport report)
     {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
         if (Console.IsOutputRedirected)
-            AnsiConsole.Profile.Width = 240; // a file has no edge to wrap at
-        WriteConnections(report);
+            console.Profile.Width = 240; // a file has no edge to wrap at
+        WriteConnections(console, report);
         foreach (ConnectionReport connection in report.Connections)
-            WriteFindings(connection);
-        WriteHandOvers(report);
+            WriteFindings(console, connection);
+        WriteHandOvers(console, report);
         foreach (string hole in report.Holes)
-            AnsiConsole.MarkupLineInterpolated($"[yellow]Capture incomplete:[/] {hole}");
-        WriteNotJudged(report);
-        WriteVerdict(report);
+            console.MarkupLineInterpolated($"[yellow]Capture incomplete:[/] {hole}");
+        WriteNotJudged(console, report);
+        WriteVerdict(console, report);
     }
 
-    private static void WriteConnections(CaptureReport report)
+    private static void WriteConnections(IAnsiConsole console, CaptureReport report)
     {
         Table table = new();
         table.AddColumn("Connection", column => column.NoWrap());
@@ -35,23 +36,24 @@ internal static class CheckTable
                 continue;
             table.AddRow(Cell(connection.Connection.ToString()), Cell(connection.Contradictions), Cell(connection.ServiceResets),
                 Cell(connection.UnexpectedFins), Cell(connection.Service.StreamBytes), Cell(connection.Service.RetransmittedBytes),
-                Cell(connection.Peer.StreamBytes), Cell(connection.Peer.RetransmittedBytes), Cell(Milliseconds(connection.Service.LongestSilence)),
+                Cell(connection.Peer.StreamBytes), Cell(connection.Peer.RetransmittedBytes),
+                    Cell(Milliseconds(connection.Service.LongestSilence)),
                 Cell(connection.LateSegments));
         }
         if (table.Rows.Count > 0)
-            AnsiConsole.Write(table);
+            console.Write(table);
     }
 
-    private static void WriteFindings(ConnectionReport connection)
+    private static void WriteFindings(IAnsiConsole console, ConnectionReport connection)
     {
         foreach (Contradiction finding in connection.Findings)
-            AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
+            console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
                 $"[red]{finding.Kind}[/] packet {finding.PacketNumber} at {finding.Time:HH:mm:ss.ffffff}, {connection.Connection}: {finding.Message}");
         if (connection.Contradictions > connection.Findings.Count)
-            AnsiConsole.MarkupLineInterpolated($"... and {connection.Contradictions - connection.Findings.Count} more of {connection.Connection}.");
+            console.MarkupLineInterpolated($"... and {connection.Contradictions - connection.Findings.Count} more of {connection.Connection}.");
     }
 
-    private static void WriteHandOvers(CaptureReport report)
+    private static void WriteHandOvers(IAnsiConsole console, CaptureReport report)
     {
         Table table = new();
         table.AddColumn("Hand-over of", column => column.NoWrap());
@@ -66,36 +68,36 @@ internal static class CheckTable
                     Cell(Milliseconds(handOver.PeerSilence)), Cell(handOver.ServiceRetransmissions), Cell(handOver.PeerRetransmissions));
         }
         if (table.Rows.Count > 0)
-            AnsiConsole.Write(table);
+            console.Write(table);
     }
 
-    private static void WriteNotJudged(CaptureReport report)
+    private static void WriteNotJudged(IAnsiConsole console, CaptureReport report)
     {
         int windows = report.Connections.Count(connection => !connection.IsWindowJudged);
         if (windows > 0)
-            AnsiConsole.MarkupLineInterpolated(
+            console.MarkupLineInterpolated(
                 $"The window of {windows} connection(s) was not judged: the capture lacks the handshake. Give --window-scale if you know it.");
         long undecided = report.Connections.Sum(connection => connection.Undecided);
         if (undecided > 0)
-            AnsiConsole.MarkupLineInterpolated($"{undecided} segment(s) refer to something that the peer may have sent in the holes of the capture.");
+            console.MarkupLineInterpolated($"{undecided} segment(s) refer to something that the peer may have sent in the holes of the capture.");
         long bytes = report.Connections.Sum(connection => connection.NotComparedBytes);
         if (bytes > 0)
-            AnsiConsole.MarkupLineInterpolated($"{bytes} bytes that were sent again could not be compared with the first ones.");
+            console.MarkupLineInterpolated($"{bytes} bytes that were sent again could not be compared with the first ones.");
     }
 
-    private static void WriteVerdict(CaptureReport report)
+    private static void WriteVerdict(IAnsiConsole console, CaptureReport report)
     {
         switch (report.Verdict)
         {
             case Verdict.Clean:
-                AnsiConsole.MarkupLineInterpolated(
+                console.MarkupLineInterpolated(
                     $"[green]Nothing contradictory[/] was sent to {report.Peer}: {report.Connections.Count} connection(s), {report.Segments} segments.");
                 break;
             case Verdict.Contradictory:
-                AnsiConsole.MarkupLineInterpolated($"[red]{report.Contradictions} contradiction(s)[/] were sent to {report.Peer}.");
+                console.MarkupLineInterpolated($"[red]{report.Contradictions} contradiction(s)[/] were sent to {report.Peer}.");
                 break;
             default:
-                AnsiConsole.MarkupLineInterpolated(
+                console.MarkupLineInterpolated(
                     $"[yellow]No verdict:[/] nothing contradictory was found, but the capture has holes. Capture again, with a larger buffer (tcpdump -B 65536).");
                 break;
         }

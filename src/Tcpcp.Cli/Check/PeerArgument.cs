@@ -11,7 +11,8 @@ internal sealed record PeerArgument(IPAddress Address, int? Port)
     {
         string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
         // IPAddress takes 10 for 0.0.0.10; an address of a peer has all its parts.
-        if (IPAddress.TryParse(text, out IPAddress? address) && (address.AddressFamily == AddressFamily.InterNetworkV6 || text.Count(c => c == '.') == 3))
+        if (IPAddress.TryParse(text, out IPAddress? address) && (address.AddressFamily == AddressFamily.InterNetworkV6
+            || text.Count(c => c == '.') == 3))
             return new PeerArgument(address, null);
         if (IPEndPoint.TryParse(text, out IPEndPoint? endPoint) && endPoint.Port != 0)
             return new PeerArgument(endPoint.Address, endPoint.Port);

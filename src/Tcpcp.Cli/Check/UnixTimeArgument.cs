@@ -13,7 +13,8 @@ internal static class UnixTimeArgument
         List<DateTimeOffset> instants = [];
         foreach (Token token in result.Tokens)
         {
-            if (decimal.TryParse(token.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal seconds) && seconds <= LastSecond)
+            if (decimal.TryParse(token.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal seconds)
+                && seconds <= LastSecond)
                 instants.Add(DateTimeOffset.UnixEpoch.AddTicks((long)(seconds * TimeSpan.TicksPerSecond)));
             else
                 result.AddError($"'{token.Value}' is no instant: give seconds since 1970, for example 1764000000.25.");

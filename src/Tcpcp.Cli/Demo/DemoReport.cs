@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using Tcpcp.Check;
 
 namespace Tcpcp.Cli.Demo;
 
@@ -30,10 +29,7 @@ internal sealed record DemoReport(
     public required IReadOnlyList<string> Findings { get; init; }
 
     [JsonIgnore]
-    public required IReadOnlyList<TimelineEntry> Timeline { get; init; }
-
-    [JsonIgnore]
-    public required CaptureReport Capture { get; init; }
+    public IReadOnlyList<TimelineEntry> Timeline { get; init; } = [];
 
     public bool Succeeded => Sha256Equal && Rst == 0 && UnexpectedFin == 0 && Contradictions == 0 && CaptureComplete;
 }

@@ -120,7 +120,6 @@ internal sealed class DemoRun
             LongestSilenceUs = judged.Connections.Count == 0 ? 0 : Math.Round(judged.Connections.Max(c => c.Service.LongestSilence).TotalMicroseconds, 1),
             Findings = [.. judged.Holes, .. judged.Connections.SelectMany(connection => connection.Findings).Select(finding => finding.Message)],
             Timeline = [.. steps.Select(step => Entry(step.Server, step.Event, began))],
-            Capture = judged,
         };
     }
 

@@ -6,8 +6,12 @@ namespace Tcpcp.Cli.Demo;
 /// <summary>The report for a person.</summary>
 internal static class DemoTable
 {
+    private const int ReadableWidth = 130;
+
     public static void Print(DemoReport report)
     {
+        if (Console.IsOutputRedirected)
+            AnsiConsole.Profile.Width = ReadableWidth; // there is no terminal to fit
         Table timeline = new Table().Border(TableBorder.Simple).AddColumn(new TableColumn("ms").RightAligned()).AddColumn("who").AddColumn("what").AddColumn("");
         foreach (TimelineEntry entry in report.Timeline)
             timeline.AddRow(Number(entry.Time.TotalMilliseconds), entry.Host, Markup.Escape(entry.What), $"[grey]{Markup.Escape(entry.Detail)}[/]");

@@ -30,8 +30,9 @@ internal static partial class NamespaceSystemCalls
             throw KernelException.Last("setns", kind.ToString());
     }
 
-    /// <summary>The kernel's number of the calling thread.</summary>
-    public static int ThreadId => gettid();
+    /// <summary>The number of the calling thread as /proc shows it; gettid() gives another where /proc is that of an outer PID namespace.</summary>
+    public static int ThreadId => int.Parse(
+        File.ResolveLinkTarget("/proc/thread-self", returnFinalTarget: false)!.Name, CultureInfo.InvariantCulture);
 
     /// <summary>The kernel's name of an open namespace, such as <c>net:[4026531840]</c>.</summary>
     public static string NameOf(SafeHandle @namespace) => File.ResolveLinkTarget(
@@ -39,9 +40,6 @@ internal static partial class NamespaceSystemCalls
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int unshare(int flags);
-
-    [LibraryImport("libc")]
-    private static partial int gettid();
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setns(SafeHandle fd, int kind);

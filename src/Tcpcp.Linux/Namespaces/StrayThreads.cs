@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Tcpcp.Linux.Namespaces;
 
@@ -7,24 +7,21 @@ namespace Tcpcp.Linux.Namespaces;
 /// Finds threads that a delegate of a <see cref="NamespaceThread"/> left in its namespace. A thread-pool thread there would open the sockets of
 /// code that knows nothing about namespaces in the wrong one: such a delegate has to fail, or the cause is never found.
 /// </summary>
-internal sealed partial class StrayThreads(string networkNamespace, int ownThread)
+internal sealed class StrayThreads(string networkNamespace, int ownThread)
 {
-    private const int AT_FDCWD = -100; // fcntl.h
-    private const uint STATX_NLINK = 4; // linux/stat.h
-    private const int StatxBytes = 256;
-    private const int LinkCountOffset = 16; // stx_nlink
-
     // The runtime's own, which open no sockets and start nothing; they end when idle. The kernel keeps 15 characters of a name.
     private static readonly string[] s_harmless = [".NET Tiered Com", ".NET BGC", ".NET Server GC", ".NET SigHandler"];
 
-    private int _threadsBefore;
+    private static readonly SafeFileHandle s_load = File.OpenHandle("/proc/loadavg");
 
-    public void Remember() => _threadsBefore = CountThreads();
+    private int _newestBefore;
+
+    public void Remember() => _newestBefore = NewestTask();
 
     /// <exception cref="InvalidOperationException">The delegate started a thread.</exception>
     public void ThrowIfAny()
     {
-        if (CountThreads() <= _threadsBefore)
+        if (NewestTask() == _newestBefore)
             return;
         foreach (string task in Directory.EnumerateDirectories("/proc/self/task"))
         {
@@ -75,14 +72,12 @@ internal sealed partial class StrayThreads(string networkNamespace, int ownThrea
         }
     }
 
-    private static int CountThreads()
+    // The last number in /proc/loadavg is that of the newest thread or process in our PID namespace: unchanged, nobody made one. (A count of threads would
+    // miss one that starts while another ends.)
+    private static int NewestTask()
     {
-        Span<byte> status = stackalloc byte[StatxBytes];
-        return statx(AT_FDCWD, "/proc/self/task", 0, STATX_NLINK, status) == 0
-            ? MemoryMarshal.Read<int>(status[LinkCountOffset..])
-            : throw KernelException.Last("statx", "/proc/self/task");
+        Span<byte> text = stackalloc byte[128];
+        text = text[..RandomAccess.Read(s_load, text, 0)].TrimEnd((byte)'\n');
+        return int.Parse(text[(text.LastIndexOf((byte)' ') + 1)..], CultureInfo.InvariantCulture);
     }
-
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int statx(int directory, string path, int flags, uint mask, Span<byte> status);
 }

@@ -1,6 +1,7 @@
 namespace Tcpcp.Check.Tests.Wire;
 
-/// <summary>A segment to build; sequence numbers are relative to the ISS, as Wireshark shows them (0 is the SYN, 1 the first byte).</summary>
+/// <summary>A segment to build; sequence numbers are relative to the ISS, as Wireshark shows them (0 is the SYN, 1 the first
+/// byte).</summary>
 internal sealed record TestSegment
 {
     public bool FromService { get; init; } = true;

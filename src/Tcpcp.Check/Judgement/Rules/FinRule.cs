@@ -17,7 +17,8 @@ internal sealed class FinRule(Connection connection, long? expectedBytes) : Rule
         else if (sent.IsKnown && moment.PayloadTo < sent.DataEnd)
             Report(ContradictionKind.UnexpectedFin, moment,
                 $"FIN at {Number(moment.PayloadTo)}, and data up to {Number(sent.DataEnd)} was sent before it.");
-        else if (sent.FinOffset is null && expectedBytes is long expected && sent.SynOffset is long syn && moment.PayloadTo - syn - 1 != expected)
+        else if (sent.FinOffset is null && expectedBytes is long expected && sent.SynOffset is long syn
+            && moment.PayloadTo - syn - 1 != expected)
             Report(ContradictionKind.UnexpectedFin, moment, $"FIN after {moment.PayloadTo - syn - 1} bytes of stream, and {expected} were expected.");
     }
 }

@@ -30,7 +30,8 @@ internal sealed class ReceiveWindowRule(Connection connection) : Rule(connection
                 $"{furthest - edge} bytes left of the {Number(furthest)} announced before.");
     }
 
-    // A receiver that has no memory for a segment in its window drops it and closes the window (Linux: ICSK_ACK_NOMEM in tcp_select_window).
+    // A receiver that has no memory for a segment in its window drops it and closes the window (Linux: ICSK_ACK_NOMEM in
+    // tcp_select_window).
     private bool IsOutOfMemory(in Segment segment, in Moment moment) => segment.Window == 0
         && Connection.Peer.Sent.End > moment.Acknowledgement && Connection.MayForgive(moment.Time);
 

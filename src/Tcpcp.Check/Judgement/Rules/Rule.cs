@@ -3,8 +3,8 @@ using Tcpcp.Check.Packets;
 namespace Tcpcp.Check.Judgement.Rules;
 
 /// <summary>
-/// One rule for the segments that the service sends. It sees a segment before the connection's state takes it over, so that the state is what
-/// the peer knew until then. RSTs go to no rule but the judge itself.
+/// One rule for the segments that the service sends. It sees a segment before the connection's state takes it over, so that the state is
+/// what the peer knew until then. RSTs go to no rule but the judge itself.
 /// </summary>
 internal abstract class Rule(Connection connection)
 {

@@ -3,8 +3,8 @@ using Tcpcp.Check.Packets;
 namespace Tcpcp.Check.Judgement.Rules;
 
 /// <summary>
-/// SACK blocks lie within what the peer has sent (RFC 2018, 3). A block below the acknowledgement is a D-SACK (RFC 2883), and one that is not
-/// repeated is reneging, which is legal (RFC 2018, 8).
+/// SACK blocks lie within what the peer has sent (RFC 2018, 3). A block below the acknowledgement is a D-SACK (RFC 2883), and one that is
+/// not repeated is reneging, which is legal (RFC 2018, 8).
 /// </summary>
 internal sealed class SackRule(Connection connection) : Rule(connection)
 {

@@ -2,7 +2,8 @@ using Tcpcp.Check.Packets;
 
 namespace Tcpcp.Check.Judgement.Rules;
 
-/// <summary>The service sends nothing beyond the window that the peer announced, one byte of a probe aside (RFC 9293, 3.8.6 and 3.8.6.1).</summary>
+/// <summary>The service sends nothing beyond the window that the peer announced, one byte of a probe aside (RFC 9293, 3.8.6 and
+/// 3.8.6.1).</summary>
 internal sealed class SendWindowRule(Connection connection) : Rule(connection)
 {
     public override void FromService(in Segment segment, in Moment moment)

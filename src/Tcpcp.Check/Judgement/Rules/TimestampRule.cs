@@ -15,7 +15,8 @@ internal sealed class TimestampRule(Connection connection) : Rule(connection)
         uint value = segment.Options.TsVal;
         uint echo = segment.Options.TsEcr;
         if (Connection.Service.TsVal is uint latest && unchecked((int)(value - latest)) < 0 && !moment.IsLate)
-            Report(ContradictionKind.TimestampSteppedBack, moment, $"TSval {value}, {unchecked(latest - value)} below the {latest} sent before.");
+            Report(ContradictionKind.TimestampSteppedBack, moment,
+                $"TSval {value}, {unchecked(latest - value)} below the {latest} sent before.");
         if (!segment.Has(TcpFlags.Ack))
             return;
         if (echo == 0)
