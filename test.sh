@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Runs every test; installs what they need when root. The last line is the count over all test projects.
+set -uo pipefail
+cd "$(dirname "$0")"
+. eng/install.sh
+need libnftables1:/usr/lib/*/libnftables.so.1 tcpdump:tcpdump curl:curl gcc:gcc
+dotnet build tcpcp.slnx -v q -clp:NoSummary -nologo -p:WarningLevel=0 >/tmp/tcpcp-build.$$ 2>&1 || { cat /tmp/tcpcp-build.$$; rm -f /tmp/tcpcp-build.$$; echo "0 passed, 1 failed"; exit 1; }
+rm -f /tmp/tcpcp-build.$$
+passed=0 failed=0 skipped=0
+for project in test/*/*.csproj; do
+    name=$(basename "$project" .csproj)
+    ls test/"$name"/*.cs >/dev/null 2>&1 || continue
+    echo "== $name"
+    output=$(artifacts/bin/"$name"/debug/"$name" 2>&1)
+    code=$?
+    printf '%s\n' "$output" | tail -n 40
+    count() { printf '%s\n' "$output" | grep -oiE "^ *$1: *[0-9]+" | tail -n 1 | grep -oE '[0-9]+' || echo 0; }
+    p=$(count succeeded) f=$(count failed) s=$(count skipped)
+    # A run that failed without a count (a crash) is a failure too.
+    [ "$code" -ne 0 ] && [ "$f" -eq 0 ] && f=1
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done
+[ "$passed" -gt 0 ] || failed=$((failed + 1))
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
