@@ -14,8 +14,10 @@ for project in test/*/*.csproj; do
     output=$(artifacts/bin/"$name"/debug/"$name" 2>&1)
     code=$?
     printf '%s\n' "$output" | tail -n 40
-    count() { printf '%s\n' "$output" | grep -oiE "^ *$1: *[0-9]+" | tail -n 1 | grep -oE '[0-9]+' || echo 0; }
-    p=$(count succeeded) f=$(count failed) s=$(count skipped)
+    # Total: 211, Errors: 0, Failed: 0, Skipped: 0, Not Run: 0, Time: 6.825s
+    summary=$(printf '%s\n' "$output" | grep -oE 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+' | tail -n 1)
+    read -r t e f s <<<"$(printf '%s' "${summary:-0 0 0 0}" | grep -oE '[0-9]+' | tr '\n' ' ')"
+    f=$((f + e)) p=$((t - f - s))
     # A run that failed without a count (a crash) is a failure too.
     [ "$code" -ne 0 ] && [ "$f" -eq 0 ] && f=1
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
