@@ -1,0 +1,18 @@
+using Tcpcp.Linux.Processes;
+
+namespace Tcpcp.EndToEnd.Tests;
+
+/// <summary>The built command, run as a user runs it.</summary>
+internal static class Command
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(90);
+
+    public static string Path => System.IO.Path.Combine(AppContext.BaseDirectory, "Tcpcp.Cli");
+
+    public static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        await using ChildProcess process = ChildProcess.Start(Path, arguments);
+        int exitCode = await process.Exit.WaitAsync(s_limit);
+        return (exitCode, await process.Output!.Completed.WaitAsync(s_limit), await process.ErrorOutput!.Completed.WaitAsync(s_limit));
+    }
+}
