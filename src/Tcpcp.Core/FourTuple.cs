@@ -77,7 +77,7 @@ public readonly record struct FourTuple : ISpanParsable<FourTuple>
     /// <summary>The form <c>LOCAL-PEER</c>.</summary>
     public override string ToString() => Local is null ? "(none)" : $"{Local}-{Peer}";
 
-    // IPEndPoint.TryParse takes a missing port for 0 and IPv4 in short forms; a connection has both in full.
+    // IPEndPoint.TryParse takes a missing port for 0; a connection has both ends in full.
     private static bool TryParseEndPoint(ReadOnlySpan<char> text, [NotNullWhen(true)] out IPEndPoint? endPoint)
     {
         endPoint = null;
@@ -88,9 +88,11 @@ public readonly record struct FourTuple : ISpanParsable<FourTuple>
         bool bracketed = host.Length > 2 && host[0] == '[' && host[^1] == ']';
         if (bracketed)
             host = host[1..^1];
-        if (!IPAddress.TryParse(host, out IPAddress? address) || address.AddressFamily == AddressFamily.InterNetworkV6 != bracketed)
+        // IPAddress.TryParse also takes [::1]:7, ::1/64, and for IPv4 short forms, octal and hexadecimal numbers.
+        if (host.ContainsAny("[]/") || !IPAddress.TryParse(host, out IPAddress? address)
+            || address.AddressFamily == AddressFamily.InterNetworkV6 != bracketed)
             return false;
-        if (!bracketed && host.Count('.') != 3)
+        if (!bracketed && !host.SequenceEqual(address.ToString()))
             return false;
         endPoint = new IPEndPoint(address, port);
         return true;

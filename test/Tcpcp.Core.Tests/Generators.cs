@@ -72,7 +72,7 @@ internal static class Generators
     private static Gen<byte[]> Bytes() => Gen.Byte.Array[0, MaxQueueBytes];
 
     private static Gen<ConnectionSnapshot> SendSpaces() =>
-        from state in Gen.OneOfConst(
+        from state in Gen.OneOf(
             TcpState.Established, TcpState.FinWait1, TcpState.FinWait2, TcpState.CloseWait, TcpState.LastAck, TcpState.Closing)
         from una in SequenceNumber
         from sent in Bytes()

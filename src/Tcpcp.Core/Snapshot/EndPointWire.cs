@@ -36,8 +36,12 @@ internal static class EndPointWire
             : throw new InvalidSnapshotException("A connection has ends of different address families.");
     }
 
-    public static IPAddress AddressFrom(ByteString bytes) =>
-        bytes.Length is 4 or 16
-            ? new IPAddress(bytes.Span)
-            : throw new InvalidSnapshotException($"An address has {bytes.Length} bytes; it must have 4 or 16.");
+    /// <summary>A v4-mapped address becomes an IPv4 address, as it is on the wire.</summary>
+    public static IPAddress AddressFrom(ByteString bytes)
+    {
+        if (bytes.Length is not (4 or 16))
+            throw new InvalidSnapshotException($"An address has {bytes.Length} bytes; it must have 4 or 16.");
+        IPAddress address = new(bytes.Span);
+        return address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+    }
 }

@@ -75,6 +75,9 @@ public static class SnapshotValidator
         if (snapshot.FinReceived != finReceived)
             return $"state {snapshot.State} and the peer's FIN contradict each other.";
 
+        if (snapshot.State == TcpState.FinWait2 && snapshot.Sent.Length + snapshot.Unsent.Length > 0)
+            return "state FinWait2 and the send queue contradict each other: all is acknowledged.";
+
         // The own FIN counts one until it is acknowledged, which FIN_WAIT2 says.
         int fin = finWritten && snapshot.State != TcpState.FinWait2 ? 1 : 0;
         int written = snapshot.WriteSeq - snapshot.SndUna;
@@ -128,6 +131,8 @@ public static class SnapshotValidator
             return $"the time to live is {options.TimeToLive}.";
         if (options.SendBufferBytes < 0 || options.ReceiveBufferBytes < 0)
             return "a buffer size is negative.";
+        if (snapshot.Congestion.Start is not (CongestionStart.Default or CongestionStart.New or CongestionStart.Keep))
+            return $"the start of congestion control is {(int)snapshot.Congestion.Start}.";
         string algorithm = snapshot.Congestion.Algorithm ?? "";
         return algorithm.Length > 15 || algorithm.AsSpan().ContainsAnyExcept(NameCharacters)
             ? "the name of the congestion control algorithm is no name."

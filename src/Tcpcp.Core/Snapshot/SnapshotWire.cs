@@ -18,7 +18,7 @@ internal static class SnapshotWire
         Peer = EndPointWire.ToMessage(snapshot.Connection.Peer),
         V4Mapped = snapshot.IsV4Mapped,
         State = (Wire.TcpState)snapshot.State,
-        Ipv6ScopeId = snapshot.Connection.IsIPv6 ? (uint)snapshot.Connection.Local.Address.ScopeId : 0,
+        Ipv6ScopeId = ScopeOf(snapshot.Connection),
         Send = new SendSpace
         {
             Una = snapshot.SndUna.Value,
@@ -72,6 +72,8 @@ internal static class SnapshotWire
             throw new InvalidSnapshotException("The snapshot lacks a part.");
         if (message.Negotiated.SndWscale > 14 || message.Negotiated.RcvWscale > 14)
             throw new InvalidSnapshotException("The snapshot has a window scale greater than 14.");
+        if (message.Options.TypeOfService > byte.MaxValue)
+            throw new InvalidSnapshotException("The snapshot has a type of service greater than 255.");
         Congestion congestion = message.Congestion ?? new Congestion();
         return new ConnectionSnapshot
         {
@@ -94,7 +96,8 @@ internal static class SnapshotWire
                 message.Negotiated.Sack, message.Negotiated.Timestamps, message.Negotiated.Ecn),
             Timestamps = new TimestampClock(message.Timestamps?.Value ?? 0, message.Timestamps?.Microseconds ?? false),
             Options = SocketOptionsWire.FromMessage(message.Options),
-            Congestion = new CongestionState(congestion.Algorithm, IntFrom(congestion.Window), IntFrom(congestion.SlowStartThreshold),
+            Congestion = new CongestionState(congestion.Algorithm, (int)Math.Min(congestion.Window, int.MaxValue),
+                (int)Math.Min(congestion.SlowStartThreshold, int.MaxValue),
                 TimeSpan.FromMicroseconds(congestion.RttUs), TimeSpan.FromMicroseconds(congestion.MinRttUs), congestion.DeliveryRate,
                 congestion.PacingRate, (CongestionStart)congestion.Start),
             ForwardedBy = message.ForwardedBy.IsEmpty ? null : EndPointWire.AddressFrom(message.ForwardedBy),
@@ -111,12 +114,19 @@ internal static class SnapshotWire
         IPEndPoint peer = EndPointWire.FromMessage(message.Peer);
         if (local.AddressFamily != peer.AddressFamily)
             throw new InvalidSnapshotException("The snapshot has ends of different address families.");
-        return new FourTuple(local, peer);
+        return new FourTuple(WithScope(local, message.Ipv6ScopeId), WithScope(peer, message.Ipv6ScopeId));
     }
+
+    // Both ends are on one interface, so that one number is enough; an end that is not link-local has none.
+    private static uint ScopeOf(FourTuple connection) => !connection.IsIPv6 ? 0
+        : (uint)(connection.Local.Address.ScopeId != 0 ? connection.Local.Address.ScopeId : connection.Peer.Address.ScopeId);
+
+    private static IPEndPoint WithScope(IPEndPoint end, uint scope) =>
+        end.Address.IsIPv6LinkLocal ? new IPEndPoint(new IPAddress(end.Address.GetAddressBytes(), scope), end.Port) : end;
 
     private static Congestion ToMessage(CongestionState congestion) => new()
     {
-        Algorithm = congestion.Algorithm,
+        Algorithm = congestion.Algorithm ?? "",
         Window = (uint)congestion.WindowSegments,
         SlowStartThreshold = (uint)congestion.SlowStartThreshold,
         RttUs = (uint)congestion.Rtt.TotalMicroseconds,

@@ -16,7 +16,7 @@ internal static class SocketOptionsWire
         LingerS = (uint)(options.Linger?.TotalSeconds ?? 0),
         NotSentLowWater = options.NotSentLowWater,
         MaxPacingRate = options.MaxPacingRate,
-        Priority = (uint)options.Priority,
+        Priority = unchecked((uint)options.Priority),
         Mark = options.Mark,
         TypeOfService = options.TypeOfService,
         TimeToLive = options.TimeToLive ?? -1,
@@ -42,7 +42,7 @@ internal static class SocketOptionsWire
         Linger = message.Linger ? TimeSpan.FromSeconds(message.LingerS) : null,
         NotSentLowWater = message.NotSentLowWater,
         MaxPacingRate = message.MaxPacingRate,
-        Priority = SnapshotWire.IntFrom(message.Priority),
+        Priority = unchecked((int)message.Priority), // 0x80010001 is class 8001:1 of a queueing discipline
         Mark = message.Mark,
         TypeOfService = (byte)message.TypeOfService,
         TimeToLive = message.TimeToLive == -1 ? null : message.TimeToLive,

@@ -11,7 +11,7 @@ public readonly record struct TimestampClock(uint Value, bool Microseconds)
     /// </summary>
     public uint Advanced(TimeSpan elapsed)
     {
-        long units = Microseconds ? (long)elapsed.TotalMicroseconds : (long)elapsed.TotalMilliseconds;
+        long units = Math.Max(0, elapsed.Ticks) / (Microseconds ? TimeSpan.TicksPerMicrosecond : TimeSpan.TicksPerMillisecond);
         return unchecked((Value & ~1u) + (uint)(units + 2)) & ~1u;
     }
 }

@@ -72,8 +72,6 @@ public class SnapshotValidatorTests
         ["algorithm path"] = (WithCongestion(congestion => congestion with { Algorithm = "../../cubic" }), "congestion control algorithm"),
         ["algorithm with zero"] = (WithCongestion(congestion => congestion with { Algorithm = "cubic\0" }), "congestion control algorithm"),
         ["congestion start"] = (WithCongestion(congestion => congestion with { Start = (CongestionStart)3 }), "start of congestion control"),
-        ["congestion window"] = (WithCongestion(congestion => congestion with { WindowSegments = -1 }), "congestion window"),
-        ["slow start threshold"] = (WithCongestion(congestion => congestion with { SlowStartThreshold = -1 }), "congestion window"),
     };
 
     public static TheoryData<string> FaultNames => [.. s_faults.Keys];

@@ -1,0 +1,70 @@
+using System.Net;
+using Tcpcp.Lab;
+using Tcpcp.Linux.Netlink;
+using Tcpcp.Linux.Packets;
+
+namespace Tcpcp.Tests;
+
+/// <summary>
+/// Three hosts on one switch: peer, origin, destination. Each connection gets a service address of its own, which can move from host to
+/// host; so the tests of a class can share a lab.
+/// </summary>
+public sealed class PassLab : IAsyncLifetime
+{
+    private LabNetwork _lab = null!;
+    private int _addresses = 100;
+
+    internal Host Peer { get; private set; } = null!;
+
+    internal Host Origin { get; private set; } = null!;
+
+    internal Host Destination { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _lab = await LabNetwork.CreateAsync();
+        Peer = Add("peer", 1);
+        Origin = Add("origin", 2);
+        Destination = Add("destination", 3);
+    }
+
+    public ValueTask DisposeAsync() => _lab.DisposeAsync();
+
+    /// <summary>Adds a new address to the origin.</summary>
+    internal IPAddress PlaceServiceAddress(IPKind kind)
+    {
+        int number = Interlocked.Increment(ref _addresses);
+        IPAddress address = IPAddress.Parse(kind == IPKind.IPv6 ? $"fd00::{number}" : $"10.0.0.{number}");
+        Add(address, Origin);
+        return address;
+    }
+
+    internal static void Add(IPAddress address, Host host) =>
+        Assert.True(host.Network.Addresses.Add(host.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Single(address)));
+
+    internal static void Remove(IPAddress address, Host host) =>
+        Assert.True(host.Network.Addresses.Remove(host.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Single(address)));
+
+    /// <summary>From now on the peer's packets for the address go to the host.</summary>
+    internal void Divert(IPAddress address, Host host)
+    {
+        LinkInfo link = host.Network.Links.Get(Host.InterfaceName);
+        if (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6)
+        {
+            // Announcements are for IPv4 only: the peer's neighbour table does for the lab.
+            Peer.Network.Neighbours.Set(Peer.Network.Links.Get(Host.InterfaceName).Index, address, link.HardwareAddress);
+            return;
+        }
+
+        using AddressAnnouncement announcement = host.Run(() => AddressAnnouncement.Open(link.Index, link.HardwareAddress));
+        announcement.Announce(address);
+    }
+
+    private Host Add(string name, int number)
+    {
+        Host host = _lab.AddHost(name, $"10.0.0.{number}/24", $"fd00::{number}/64");
+        // What the kernel remembers of a connection would change how the next one to the same peer begins.
+        host.Run(() => Sysctl.Write("net/ipv4/tcp_no_metrics_save", "1"));
+        return host;
+    }
+}
