@@ -47,7 +47,7 @@ internal static class FileServerCommand
     private static async Task<int> RunAsync(
         IPEndPoint listen, IPEndPoint agentEndPoint, string root, string interfaceName, ulong? rate, CancellationToken cancellationToken)
     {
-        ServerEvents events = new(Console.Out);
+        await using ServerEvents events = new(Console.Out);
         DownloadServer server = new(root, rate);
         using PassAgent agent = PassAgent.Open(interfaceName, new PassOptions(), step => events.Write(EventOf(step)));
         agent.Register(server);

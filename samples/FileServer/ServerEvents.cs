@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Threading.Channels;
 using Tcpcp.Agent.Passing;
 using Tcpcp.Core;
 
@@ -30,18 +31,33 @@ internal sealed record ServerEvent(string Event, long MonotonicNanoseconds)
 [JsonSerializable(typeof(ServerEvent))]
 internal sealed partial class ServerEventContext : JsonSerializerContext;
 
-/// <summary>Writes events, one a line, in the order in which they happened.</summary>
-internal sealed class ServerEvents(TextWriter output)
+/// <summary>Writes events, one a line, in the order in which they happened; on a task of its own, since steps are told on the path of a pass.</summary>
+internal sealed class ServerEvents : IAsyncDisposable
 {
-    private readonly Lock _lock = new();
+    private readonly Channel<ServerEvent> _waiting = Channel.CreateUnbounded<ServerEvent>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly TextWriter _output;
+    private readonly Task _writing;
 
-    public void Write(ServerEvent what)
+    public ServerEvents(TextWriter output)
     {
-        string line = JsonSerializer.Serialize(what, ServerEventContext.Default.ServerEvent);
-        lock (_lock)
+        _output = output;
+        _writing = Task.Run(WriteAllAsync);
+    }
+
+    public void Write(ServerEvent what) => _waiting.Writer.TryWrite(what);
+
+    public async ValueTask DisposeAsync()
+    {
+        _waiting.Writer.TryComplete();
+        await _writing;
+    }
+
+    private async Task WriteAllAsync()
+    {
+        await foreach (ServerEvent what in _waiting.Reader.ReadAllAsync())
         {
-            output.WriteLine(line);
-            output.Flush();
+            await _output.WriteLineAsync(JsonSerializer.Serialize(what, ServerEventContext.Default.ServerEvent));
+            await _output.FlushAsync();
         }
     }
 }

@@ -1,6 +1,7 @@
 namespace Tcpcp.Linux;
 
 /// <summary>The error numbers that our code decides on (asm-generic/errno.h; the same on x86-64 and arm64).</summary>
+[KernelHeader("errno.h")]
 internal static class Errno
 {
     public const int EPERM = 1;

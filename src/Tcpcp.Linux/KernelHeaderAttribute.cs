@@ -12,4 +12,7 @@ internal sealed class KernelHeaderAttribute(params string[] headers) : Attribute
 
     /// <summary>For a struct: its C name, such as <c>struct tcp_info</c>.</summary>
     public string? Structure { get; init; }
+
+    /// <summary>For a struct whose fields have names of our own: their C names in the same order, separated by spaces.</summary>
+    public string? Fields { get; init; }
 }

@@ -105,10 +105,9 @@ public sealed class SilenceScenarios : IAsyncLifetime
 
     private async Task SendUnanswered(LivePair pair)
     {
-        _lab.Origin.SetLoss(100, LossDirection.Egress);
+        using IDisposable loss = _lab.LoseToPeer(_lab.Origin);
         pair.Service.Send(1000);
         await Until.True(() => SocketState.Unsent(pair.Service.Socket) == 0);
-        _lab.Origin.SetLoss(0, LossDirection.Egress);
     }
 
     private static async Task FillPeer(LivePair pair)

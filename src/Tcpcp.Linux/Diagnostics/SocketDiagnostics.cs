@@ -13,6 +13,7 @@ namespace Tcpcp.Linux.Diagnostics;
 internal readonly record struct ListedSocket(FourTuple Connection, TcpState State, uint? Mark);
 
 /// <summary>Lists TCP connections (sock_diag(7)), in the network namespace of the thread that opened it.</summary>
+[KernelHeader("linux/sock_diag.h", "linux/inet_diag.h")]
 internal sealed class SocketDiagnostics : IDisposable
 {
     private const ushort SOCK_DIAG_BY_FAMILY = 20; // linux/sock_diag.h
@@ -62,6 +63,8 @@ internal sealed class SocketDiagnostics : IDisposable
     }
 
     // struct inet_diag_req_v2
+    [KernelHeader("linux/inet_diag.h", Structure = "struct inet_diag_req_v2",
+        Fields = "sdiag_family sdiag_protocol idiag_ext pad idiag_states")]
     [StructLayout(LayoutKind.Sequential, Size = 56)]
     private struct Request
     {

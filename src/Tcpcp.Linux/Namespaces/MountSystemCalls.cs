@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 namespace Tcpcp.Linux.Namespaces;
 
 /// <summary>mount(2) and umount2(2), in the mount namespace of the calling thread.</summary>
+[KernelHeader("sys/mount.h")]
 internal static partial class MountSystemCalls
 {
     private const nuint MS_BIND = 0x1000; // sys/mount.h

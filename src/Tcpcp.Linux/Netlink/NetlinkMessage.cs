@@ -15,6 +15,7 @@ namespace Tcpcp.Linux.Netlink;
 /// </code>
 /// </summary>
 /// <remarks>Sequence numbers are unique in this process, so a late answer to an abandoned message is never taken for another's.</remarks>
+[KernelHeader("linux/netlink.h")]
 internal sealed class NetlinkMessage(int capacity = 512)
 {
     /// <summary>Size of <c>struct nlmsghdr</c>: length, type, flags, sequence number, port.</summary>

@@ -7,6 +7,7 @@ namespace Tcpcp.Linux.Netlink;
 /// A netlink socket in the network namespace of the thread that opens it; it stays there whichever thread uses it later.
 /// Blocking, with a limit of five seconds on each answer, so that a lost answer is an error (EAGAIN) and not a hang. One transaction at a time.
 /// </summary>
+[KernelHeader("linux/netlink.h")]
 internal sealed partial class NetlinkSocket : IDisposable
 {
     /// <summary>NETLINK_ROUTE: links, addresses, routes, neighbours.</summary>

@@ -4,6 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Tcpcp.Linux.Netlink;
 
 /// <summary>The system calls of a netlink socket.</summary>
+[KernelHeader("sys/socket.h", "linux/netlink.h", "errno.h")]
 internal static partial class NetlinkSystemCalls
 {
     private const int AF_NETLINK = 16; // sys/socket.h
@@ -88,6 +89,7 @@ internal static partial class NetlinkSystemCalls
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint recv(SafeHandle fd, Span<byte> buffer, nuint length, int flags);
 
+    [KernelHeader("sys/time.h", Structure = "struct timeval", Fields = "tv_sec tv_usec")]
     [StructLayout(LayoutKind.Sequential)]
     private record struct Timeval(nint Seconds, nint Microseconds);
 }

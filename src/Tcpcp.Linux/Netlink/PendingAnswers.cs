@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 namespace Tcpcp.Linux.Netlink;
 
 /// <summary>The answers that a sent buffer still waits for. Answers to other sequence numbers are passed over.</summary>
+[KernelHeader("linux/netlink.h")]
 internal ref struct PendingAnswers
 {
     private const ushort NLMSG_ERROR = 2; // linux/netlink.h
@@ -105,6 +106,7 @@ internal ref struct PendingAnswers
     }
 
     // struct nlmsghdr
+    [KernelHeader("linux/netlink.h", Structure = "struct nlmsghdr", Fields = "nlmsg_len nlmsg_type nlmsg_flags nlmsg_seq nlmsg_pid")]
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct Header(int Length, ushort Type, NetlinkFlags Flags, uint Sequence, uint Port)
     {

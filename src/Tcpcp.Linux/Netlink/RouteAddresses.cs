@@ -9,6 +9,7 @@ namespace Tcpcp.Linux.Netlink;
 internal readonly record struct AssignedAddress(int LinkIndex, InterfaceAddress Address, bool IsTentative);
 
 /// <summary>Adds, removes and lists the addresses of interfaces.</summary>
+[KernelHeader("linux/rtnetlink.h", "linux/if_addr.h")]
 internal sealed class RouteAddresses(NetlinkSocket socket)
 {
     private const ushort RTM_NEWADDR = 20; // linux/rtnetlink.h

@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 namespace Tcpcp.Linux.Netlink;
 
 /// <summary>Makes, changes and lists network interfaces.</summary>
+[KernelHeader("linux/rtnetlink.h", "linux/if_link.h", "linux/veth.h", "linux/if.h", "errno.h")]
 internal sealed class RouteLinks(NetlinkSocket socket)
 {
     private const ushort RTM_NEWLINK = 16; // linux/rtnetlink.h

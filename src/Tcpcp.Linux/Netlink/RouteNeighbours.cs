@@ -23,6 +23,7 @@ internal enum NeighbourState : ushort
 internal readonly record struct Neighbour(int LinkIndex, IPAddress Address, PhysicalAddress HardwareAddress, NeighbourState State);
 
 /// <summary>Sets and lists neighbour entries.</summary>
+[KernelHeader("linux/rtnetlink.h", "linux/neighbour.h")]
 internal sealed class RouteNeighbours(NetlinkSocket socket)
 {
     private const ushort RTM_NEWNEIGH = 28; // linux/rtnetlink.h

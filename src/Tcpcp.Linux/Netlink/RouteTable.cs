@@ -1,6 +1,7 @@
 namespace Tcpcp.Linux.Netlink;
 
 /// <summary>Adds and removes routes.</summary>
+[KernelHeader("linux/rtnetlink.h", "errno.h")]
 internal sealed class RouteTable(NetlinkSocket socket)
 {
     private const ushort RTM_NEWROUTE = 24; // linux/rtnetlink.h

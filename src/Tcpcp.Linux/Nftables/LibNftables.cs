@@ -6,6 +6,7 @@ namespace Tcpcp.Linux.Nftables;
 /// nftables commands through libnftables (nftables/libnftables.h), in the network namespace of the calling thread. For set-up, not for the
 /// path of a connection: a call costs a millisecond.
 /// </summary>
+[KernelHeader("nftables/libnftables.h")]
 internal static partial class LibNftables
 {
     private const string Library = "libnftables.so.1";

@@ -9,6 +9,7 @@ namespace Tcpcp.Linux.Nftables;
 /// <param name="Family">NFPROTO_INET or NFPROTO_NETDEV.</param>
 /// <param name="Table">Name of the table.</param>
 /// <param name="Name">Name of the set without the 4 or 6 that stands for the address family.</param>
+[KernelHeader("linux/netfilter.h")]
 internal readonly record struct FourTupleSet(byte Family, string Table, string Name)
 {
     public const byte NFPROTO_INET = 1; // linux/netfilter.h
@@ -21,6 +22,7 @@ internal readonly record struct FourTupleSet(byte Family, string Table, string N
 /// Adds and removes set elements by raw nfnetlink: 5 to 19 us, however many elements there are. The sets are made by
 /// <see cref="LibNftables"/>. In the network namespace of the thread that opened it.
 /// </summary>
+[KernelHeader("linux/netfilter/nfnetlink.h", "linux/netfilter/nf_tables.h")]
 internal sealed class SetElements : IDisposable
 {
     private const ushort NFNL_MSG_BATCH_BEGIN = 0x10; // linux/netfilter/nfnetlink.h
@@ -104,6 +106,7 @@ internal sealed class SetElements : IDisposable
     }
 
     // struct nfgenmsg
+    [KernelHeader("linux/netfilter/nfnetlink.h", Structure = "struct nfgenmsg", Fields = "nfgen_family version res_id")]
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct GenericHeader(byte Family, byte Version, ushort ResourceId);
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.NetworkInformation;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -9,6 +10,7 @@ namespace Tcpcp.Linux.Packets;
 /// Tells the neighbours that an address is at this host now: gratuitous ARP (RFC 5227, 3), as request and as reply, since some take only the one or
 /// the other. The Ethernet source is the interface's own address: with another one, bridges would learn it on the wrong port.
 /// </summary>
+[KernelHeader("sys/socket.h", "linux/if_ether.h", "linux/if_arp.h")]
 internal sealed unsafe partial class AddressAnnouncement : IDisposable
 {
     private const int AF_PACKET = 17; // linux/if_packet.h
@@ -41,8 +43,11 @@ internal sealed unsafe partial class AddressAnnouncement : IDisposable
     }
 
     /// <summary>Announces an IPv4 address.</summary>
+    /// <exception cref="ArgumentException">It is not one.</exception>
     public void Announce(IPAddress address)
     {
+        if (address.AddressFamily != AddressFamily.InterNetwork)
+            throw new ArgumentException($"{address} is not an IPv4 address: ARP cannot announce it.", nameof(address));
         Span<byte> frame = stackalloc byte[FrameBytes];
         foreach (byte operation in (ReadOnlySpan<byte>)[ARPOP_REQUEST, ARPOP_REPLY])
         {

@@ -9,6 +9,8 @@ namespace Tcpcp.Linux.Packets;
 internal readonly record struct PacketInfo(int OriginalLength, long Timestamp, bool IsOutgoing);
 
 /// <summary><c>struct sockaddr_ll</c> (linux/if_packet.h).</summary>
+[KernelHeader("linux/if_packet.h", Structure = "struct sockaddr_ll",
+    Fields = "sll_family sll_protocol sll_ifindex sll_hatype sll_pkttype sll_halen sll_addr")]
 [StructLayout(LayoutKind.Sequential)]
 internal struct PacketAddress
 {

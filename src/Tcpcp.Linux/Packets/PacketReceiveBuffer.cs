@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 namespace Tcpcp.Linux.Packets;
 
 /// <summary>The native memory that recvmsg(2) fills: frame, address and control message. Made once, used for every frame.</summary>
+[KernelHeader("sys/socket.h", "linux/if_packet.h")]
 internal sealed unsafe partial class PacketReceiveBuffer : IDisposable
 {
     private const int ControlBytes = 64;
@@ -79,6 +80,8 @@ internal sealed unsafe partial class PacketReceiveBuffer : IDisposable
     }
 
     // struct msghdr
+    [KernelHeader("sys/socket.h", Structure = "struct msghdr",
+        Fields = "msg_name msg_namelen msg_iov msg_iovlen msg_control msg_controllen msg_flags")]
     [StructLayout(LayoutKind.Sequential)]
     private struct MessageHeader
     {
@@ -92,6 +95,7 @@ internal sealed unsafe partial class PacketReceiveBuffer : IDisposable
     }
 
     // struct iovec
+    [KernelHeader("sys/uio.h", Structure = "struct iovec", Fields = "iov_base iov_len")]
     [StructLayout(LayoutKind.Sequential)]
     private struct IoVector
     {

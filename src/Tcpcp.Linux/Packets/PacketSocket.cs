@@ -7,6 +7,7 @@ namespace Tcpcp.Linux.Packets;
 /// Sees every frame of an interface, in both directions and in the order in which the host handled them (AF_PACKET). It belongs to the network namespace
 /// of the thread that opened it. One thread at a time; receiving allocates nothing.
 /// </summary>
+[KernelHeader("sys/socket.h", "linux/if_packet.h", "poll.h")]
 internal sealed partial class PacketSocket : IDisposable
 {
     /// <summary>Room for the largest frame: a TCP super-segment of 64 KiB, or larger where IPv6 jumbo segments are on.</summary>
@@ -119,6 +120,7 @@ internal sealed partial class PacketSocket : IDisposable
     private static partial int poll(Span<PollEntry> entries, nuint count, int milliseconds);
 
     // struct tpacket_stats
+    [KernelHeader("linux/if_packet.h", Structure = "struct tpacket_stats", Fields = "tp_packets tp_drops")]
     [StructLayout(LayoutKind.Sequential)]
     private struct Statistics
     {
@@ -127,6 +129,7 @@ internal sealed partial class PacketSocket : IDisposable
     }
 
     // struct pollfd
+    [KernelHeader("poll.h", Structure = "struct pollfd", Fields = "fd events revents")]
     [StructLayout(LayoutKind.Sequential)]
     private struct PollEntry
     {

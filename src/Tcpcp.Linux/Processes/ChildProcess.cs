@@ -6,6 +6,7 @@ using Tcpcp.Linux.Namespaces;
 namespace Tcpcp.Linux.Processes;
 
 /// <summary>A program that this process started. <see cref="DisposeAsync"/> kills it, unless it has ended.</summary>
+[KernelHeader("signal.h")]
 internal sealed class ChildProcess : IAsyncDisposable
 {
     private const int SIGKILL = 9; // signal.h

@@ -7,6 +7,7 @@ namespace Tcpcp.Linux.Processes;
 /// Starts programs in another PID namespace. A thread whose children go to another PID namespace than its own cannot make threads (clone with
 /// CLONE_THREAD: EINVAL), and the runtime may make one at any managed call. So the thread is in that state only for three native calls back to back.
 /// </summary>
+[KernelHeader("sched.h")]
 internal static unsafe class PidNamespaceWindow
 {
     /// <summary>Given for the namespace: a new one, whose first process this is.</summary>

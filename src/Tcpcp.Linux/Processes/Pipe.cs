@@ -4,6 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Tcpcp.Linux.Processes;
 
 /// <summary>Both ends of a new pipe, closed on exec.</summary>
+[KernelHeader("fcntl.h")]
 internal readonly partial record struct Pipe(SafeFileHandle ReadEnd, SafeFileHandle WriteEnd)
 {
     private const int O_CLOEXEC = 0x80000; // fcntl.h

@@ -4,6 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Tcpcp.Linux.Processes;
 
 /// <summary>A pidfd: names one process for as long as it is open, even when its number is given to another.</summary>
+[KernelHeader("sys/syscall.h", "sys/wait.h", "signal.h", "errno.h")]
 internal sealed partial class ProcessDescriptor : SafeHandleZeroOrMinusOneIsInvalid
 {
     private const nint SYS_pidfd_send_signal = 424; // asm-generic/unistd.h

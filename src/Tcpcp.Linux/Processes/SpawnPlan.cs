@@ -4,6 +4,7 @@ namespace Tcpcp.Linux.Processes;
 
 /// <summary>What posix_spawn(3) does between fork and exec: descriptors, directory, signals. All signals have their default action and none is
 /// blocked, whatever this runtime did; the child leads a process group of its own, so that a Ctrl-C goes to this process alone.</summary>
+[KernelHeader("spawn.h", "fcntl.h")]
 internal sealed unsafe partial class SpawnPlan : IDisposable
 {
     private const int RoomBytes = 1024; // more than posix_spawnattr_t (336), posix_spawn_file_actions_t (80) and sigset_t (128) take

@@ -1,7 +1,7 @@
 namespace Tcpcp.Linux.Tcp;
 
 /// <summary>Levels, options and flags of sockets, with the numbers of x86-64 and arm64.</summary>
-[KernelHeader("sys/socket.h", "asm/socket.h", "netinet/in.h")]
+[KernelHeader("sys/socket.h", "linux/socket.h", "netinet/in.h")]
 internal static class SocketLevel
 {
     public const int AF_INET = 2;

@@ -60,11 +60,38 @@ public sealed class PassLab : IAsyncLifetime
         announcement.Announce(address);
     }
 
+    /// <summary>Loses every packet from the service's host to the peer, while the scope is open; its kernel takes them for sent.</summary>
+    internal IDisposable LoseToPeer(Host service) => new Loss(service, Peer);
+
+    /// <summary>Loses every packet from the peer to the service's host, while the scope is open.</summary>
+    internal IDisposable LoseFromPeer(Host service) => new Loss(Peer, service);
+
     private Host Add(string name, int number)
     {
         Host host = _lab.AddHost(name, $"10.0.0.{number}/24", $"fd00::{number}/64");
         // What the kernel remembers of a connection would change how the next one to the same peer begins.
         host.Run(() => Sysctl.Write("net/ipv4/tcp_no_metrics_save", "1"));
         return host;
+    }
+
+    // 99.99 % twice, one lost in 10^8 comes through: 100 % is refused by nft (numgen mod 10000 < 10000).
+    private sealed class Loss : IDisposable
+    {
+        private readonly Host _from;
+        private readonly Host _to;
+
+        public Loss(Host from, Host to)
+        {
+            (_from, _to) = (from, to);
+            Set(99.99);
+        }
+
+        public void Dispose() => Set(0);
+
+        private void Set(double percent)
+        {
+            _from.SetLoss(percent, LossDirection.Egress);
+            _to.SetLoss(percent, LossDirection.Ingress);
+        }
     }
 }

@@ -53,11 +53,17 @@ internal sealed class Wiretap : IDisposable
     /// <summary>Returns when everything that the host has sent until now has arrived, and forgets it all.</summary>
     public async Task BeginAfterAsync(Host host)
     {
+        await SettleAsync(host);
+        _segments.Clear();
+    }
+
+    /// <summary>Returns when everything that the host has sent until now has arrived.</summary>
+    public async Task SettleAsync(Host host)
+    {
         using (Socket marker = host.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)))
             marker.SendTo([0], new IPEndPoint(_peer.IPv4, MarkerPort));
         int before = _markers;
         await Until.True(() => Segments is not null && _markers > before);
-        _segments.Clear();
     }
 
     public override string ToString() => string.Join('\n', Segments.Select(segment => string.Create(CultureInfo.InvariantCulture,
