@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs every test; installs what they need when root. The last line is the count over all test projects.
 set -uo pipefail
-cd "$(dirname "$0")"
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here" || exit 1
 . eng/install.sh
-need libnftables1:/usr/lib/*/libnftables.so.1 tcpdump:tcpdump curl:curl gcc:gcc
-dotnet build tcpcp.slnx -v q -clp:NoSummary -nologo -p:WarningLevel=0 >/tmp/tcpcp-build.$$ 2>&1 || { cat /tmp/tcpcp-build.$$; rm -f /tmp/tcpcp-build.$$; echo "0 passed, 1 failed"; exit 1; }
-rm -f /tmp/tcpcp-build.$$
+. eng/build.sh
+need "libnftables1:/usr/lib/*/libnftables.so.1" tcpdump:tcpdump curl:curl gcc:gcc
+build_quietly dotnet build tcpcp.slnx -v q -nologo || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 passed=0 failed=0 skipped=0
 for project in test/*/*.csproj; do
     name=$(basename "$project" .csproj)

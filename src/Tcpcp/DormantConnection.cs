@@ -11,7 +11,8 @@ namespace Tcpcp;
 
 /// <summary>
 /// A restored connection that does not live yet: its socket is in repair mode behind the closed gate. A scope: leaving it without
-/// <see cref="Activate()"/> discards the copy, silently.
+/// <see cref="Activate()"/> discards the copy, silently; the gate then stays closed, so that the peer's packets draw no RST, until
+/// <see cref="OpenGate"/> or another restore.
 /// </summary>
 /// <remarks>Needs CAP_NET_ADMIN in the calling thread's network namespace, and libnftables. Not thread-safe.</remarks>
 public sealed class DormantConnection : IDisposable
@@ -24,7 +25,6 @@ public sealed class DormantConnection : IDisposable
     private SafeSocketHandle? _socket;
     private bool _tailIsSent;
     private bool _ownsGate;
-    private bool _opensGate;
 
     private DormantConnection(SafeSocketHandle socket, ConnectionGate gate, ConnectionSnapshot snapshot)
     {
@@ -52,7 +52,7 @@ public sealed class DormantConnection : IDisposable
             SnapshotValidator.ThrowIfInvalid(snapshot);
             closed = gate.Close(snapshot.Connection);
             DormantConnection dormant = Restore(snapshot, gate, slot: 0, stoodStill);
-            (dormant._ownsGate, dormant._opensGate) = (true, closed);
+            dormant._ownsGate = true;
             return dormant;
         }
         catch
@@ -134,12 +134,22 @@ public sealed class DormantConnection : IDisposable
             RawSocket.Dissolve(_socket);
             _socket.Dispose();
             _socket = null;
-            if (_opensGate)
-                _gate.Open(Connection);
         }
 
         if (_ownsGate)
             _gate.Dispose();
+    }
+
+    /// <summary>
+    /// After the copy was discarded, when no packet of the connection reaches this host any more: removes the gate's entry. To be called on a thread
+    /// in the same network namespace as <see cref="Restore(ConnectionSnapshot, TimeSpan)"/>.
+    /// </summary>
+    public void OpenGate()
+    {
+        if (_socket is not null)
+            throw new InvalidOperationException($"{Connection} is dormant; its gate opens by Activate.");
+        using ConnectionGate gate = ConnectionGate.Open(_gate.Options);
+        gate.Open(Connection);
     }
 
     private ReadOnlyMemory<byte> Tail => _snapshot.Sent[^ConnectionRestore.TailBytes(_snapshot)..];

@@ -87,6 +87,7 @@ public sealed class FrozenConnection : IDisposable
         try
         {
             frozen.Enter(slot);
+            Passability.RequireUnchanged(socket, passable.Connection, frozen._options.OutOfBandInline);
             return frozen;
         }
         catch

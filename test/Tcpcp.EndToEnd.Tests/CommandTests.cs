@@ -19,7 +19,7 @@ public sealed class CommandTests
     }
 
     [Theory]
-    [InlineData("demo", "--passes", "0")]
+    [InlineData("demo", "--passes", "-1")]
     [InlineData("demo", "--size", "x")]
     [InlineData("nonsense")]
     [InlineData("check")]

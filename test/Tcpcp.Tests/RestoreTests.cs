@@ -169,9 +169,10 @@ public sealed class RestoreTests(PassLab lab) : IClassFixture<PassLab>
         using DormantConnection dormant = pair.RestoreAt(lab.Destination, pair.Take());
         using Socket socket = dormant.Activate();
         Assert.True(socket.Blocking && socket.Connected);
-        Task<int> received = Task.Run(() => socket.Receive(new byte[1]));
-        await Until.True(() => pair.Peer.Send(1) > 0 && received.IsCompleted);
-        Assert.Equal(1, await received);
+        Task<int> receiving = Task.Run(() => socket.Receive(new byte[1]));
+        await Until.True(() => receiving.Status == TaskStatus.Running);
+        pair.Peer.Send(1);
+        Assert.Equal(1, await receiving.WaitAsync(TimeSpan.FromSeconds(10)));
     }
 
     [Fact]

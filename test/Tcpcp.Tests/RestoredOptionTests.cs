@@ -17,9 +17,8 @@ public sealed class RestoredOptionTests(PassLab lab) : IClassFixture<PassLab>
     [InlineData(IPKind.V4Mapped, true)]
     public async Task All_options_are_those_of_the_origin(IPKind kind, bool allSet)
     {
-        await using LivePair pair = LivePair.Connect(lab, kind);
-        if (allSet)
-            ThawTests.SetOptions(pair.Service.Socket);
+        // On the listener, whose sockets inherit them: the peer sees the same TTL from the start.
+        await using LivePair pair = LivePair.Connect(lab, kind, listener: allSet ? ThawTests.SetOptions : null);
         TcpSocketOptions before = SocketState.Options(pair.Service.Socket);
         pair.PassTo(lab.Destination);
         TcpSocketOptions after = SocketState.Options(pair.Service.Socket);

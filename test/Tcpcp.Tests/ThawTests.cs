@@ -171,12 +171,9 @@ public sealed class ThawTests(PassLab lab) : IClassFixture<PassLab>
         Set(socket, SOL_SOCKET, SO_OOBINLINE, 1);
         Set(socket, SOL_SOCKET, SO_SNDBUF, 300_000);
         Set(socket, SOL_SOCKET, SO_RCVBUF, 200_000);
-        if (socket.AddressFamily == AddressFamily.InterNetwork)
-        {
-            Set(socket, IPPROTO_IP, IP_TOS, 0x28);
-            Set(socket, IPPROTO_IP, IP_TTL, 33);
-        }
-        else
+        Set(socket, IPPROTO_IP, IP_TOS, 0x28); // also on an IPv6 socket, which may carry IPv4
+        Set(socket, IPPROTO_IP, IP_TTL, 33);
+        if (socket.AddressFamily == AddressFamily.InterNetworkV6)
         {
             Set(socket, IPPROTO_IPV6, IPV6_TCLASS, 0x28);
             Set(socket, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 33);

@@ -12,9 +12,9 @@ internal static class DemoCommand
     public static Command Create()
     {
         Option<bool> json = new("--json") { Description = "Print one JSON object and nothing else on standard output." };
-        Option<int> size = Positive("--size", "Size of the file in MB.", 256, 10_000);
-        Option<int> rate = Positive("--rate", "Limit of the download in MB a second; 0: none.", 64, 100_000, smallest: 0);
-        Option<int> passes = Positive("--passes", "How often the connection is passed, there and back in turn.", 2, 1000);
+        Option<int> size = Number("--size", "Size of the file in MB.", 256, 10_000);
+        Option<int> rate = Number("--rate", "Limit of the download in MB a second; 0: none.", 64, 100_000, smallest: 0);
+        Option<int> passes = Number("--passes", "How often the connection is passed, there and back in turn; 0: not at all.", 2, 1000, smallest: 0);
         Option<string?> keep = new("--capture") { Description = "Leave the peer's capture in this file (pcapng)." };
         Command command = new("demo",
             "Passes a real download by curl from one host to another in the middle of the file, then back, and judges it from the peer's own packets.\n\n" +
@@ -29,7 +29,7 @@ internal static class DemoCommand
         return command;
     }
 
-    private static Option<int> Positive(string name, string description, int standard, int largest, int smallest = 1)
+    private static Option<int> Number(string name, string description, int standard, int largest, int smallest = 1)
     {
         Option<int> option = new(name) { Description = description, DefaultValueFactory = _ => standard };
         option.Validators.Add(result =>

@@ -9,7 +9,7 @@ namespace Tcpcp.Linux.Devices;
 /// carries segmentation and checksum offload both ways: each frame is behind a struct virtio_net_hdr of <see cref="HeaderBytes"/> bytes, so that
 /// frames larger than the MTU and checksums left to the hardware go through unchanged. The interface is gone when the descriptor is closed.
 /// </summary>
-[KernelHeader("linux/if_tun.h", "fcntl.h", "poll.h")]
+[KernelHeader("sys/ioctl.h", "linux/if_tun.h", "fcntl.h", "poll.h")]
 internal sealed unsafe partial class TapDevice : IDisposable
 {
     /// <summary>Size of struct virtio_net_hdr (linux/virtio_net.h).</summary>

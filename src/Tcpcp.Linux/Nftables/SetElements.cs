@@ -22,7 +22,7 @@ internal readonly record struct FourTupleSet(byte Family, string Table, string N
 /// Adds and removes set elements by raw nfnetlink: 5 to 19 us, however many elements there are. The sets are made by
 /// <see cref="LibNftables"/>. In the network namespace of the thread that opened it.
 /// </summary>
-[KernelHeader("linux/netfilter/nfnetlink.h", "linux/netfilter/nf_tables.h")]
+[KernelHeader("linux/netlink.h", "linux/netfilter/nfnetlink.h", "linux/netfilter/nf_tables.h")]
 internal sealed class SetElements : IDisposable
 {
     private const ushort NFNL_MSG_BATCH_BEGIN = 0x10; // linux/netfilter/nfnetlink.h

@@ -11,7 +11,7 @@ internal readonly record struct PacketInfo(int OriginalLength, long Timestamp, b
 /// <summary><c>struct sockaddr_ll</c> (linux/if_packet.h).</summary>
 [KernelHeader("linux/if_packet.h", Structure = "struct sockaddr_ll",
     Fields = "sll_family sll_protocol sll_ifindex sll_hatype sll_pkttype sll_halen sll_addr")]
-[StructLayout(LayoutKind.Sequential)]
+[StructLayout(LayoutKind.Sequential, Pack = 4)]
 internal struct PacketAddress
 {
     public ushort Family;

@@ -15,7 +15,7 @@ internal static class ConnectionCapture
     private const int MaxSegmentBytes = 128 << 10;
 
     /// <param name="options">As the application had them, before the gate changed some.</param>
-    /// <exception cref="NotPassableException">The sequence numbers kept moving, or the receive queue has an urgent mark.</exception>
+    /// <exception cref="NotPassableException">The sequence numbers kept moving, or the connection has ended or been shut down meanwhile.</exception>
     public static ConnectionSnapshot Capture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options)
     {
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
@@ -35,6 +35,7 @@ internal static class ConnectionCapture
         int unsent = SocketQueues.UnsentBytes(socket);
         int unacknowledged = SocketQueues.UnacknowledgedBytes(socket);
         SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
+        Passability.RequireEstablished(info, passable.Connection);
         RepairWindow window = RepairMode.Window(socket);
         int mssClamp = SocketOption.Get(socket, IPPROTO_TCP, TCP_MAXSEG); // in repair mode: the peer's MSS option
         TimestampClock timestamps = RepairMode.Timestamp(socket);

@@ -42,6 +42,34 @@ internal static class Passability
         return new PassableSocket(connection, ipv6, v4Mapped);
     }
 
+    /// <summary>Behind the closed gate, where nothing arrives any more: what came after <see cref="Require"/>, or hides among the unread data.</summary>
+    /// <exception cref="NotPassableException">It cannot be passed after all.</exception>
+    public static void RequireUnchanged(SafeHandle socket, FourTuple connection, bool outOfBandInline)
+    {
+        SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
+        RequireEstablished(info, connection);
+        if (SocketQueues.HasUrgentData(socket) || (!outOfBandInline && HasUrgentMark(socket)))
+            throw new NotPassableException(NotPassableReason.UrgentData, connection,
+                "urgent data is unread or was read before the data in front of it; it can be passed when the application has read both.");
+    }
+
+    /// <exception cref="NotPassableException">It is in another state.</exception>
+    public static void RequireEstablished(in TcpInfo info, FourTuple connection)
+    {
+        if ((TcpState)info.tcpi_state != TcpState.Established)
+            throw new NotPassableException(NotPassableReason.State, connection, $"A connection in state {(TcpState)info.tcpi_state} cannot be passed.");
+    }
+
+    // SIOCINQ and a peek end at an urgent mark, even if the urgent byte was read, and what is beyond it would be lost; inline, the mark does not count.
+    private static bool HasUrgentMark(SafeHandle socket)
+    {
+        int untilMark = SocketQueues.UnreadBytes(socket);
+        SocketOption.Set(socket, SOL_SOCKET, SO_OOBINLINE, 1);
+        int all = SocketQueues.UnreadBytes(socket);
+        SocketOption.Set(socket, SOL_SOCKET, SO_OOBINLINE, 0);
+        return all != untilMark;
+    }
+
     private static FourTuple? EndsOf(SafeHandle socket, out bool ipv6, out bool v4Mapped)
     {
         (ipv6, v4Mapped) = (false, false);

@@ -31,7 +31,7 @@ public class HeaderTests
         foreach ((string header, HeaderAssertion[] assertions) in NamedValues.All)
             named += await CheckAsync(header, [header], assertions, faults);
 
-        Assert.Empty(faults);
+        Assert.True(faults.Count == 0, string.Join('\n', faults));
         TestContext.Current.TestOutputHelper!.WriteLine($"checked: {constants} constants, {structures} structures, {named} values with other names");
         Assert.True(constants >= 140, $"Only {constants} constants were checked.");
         Assert.True(structures >= 15, $"Only {structures} structures were checked.");
@@ -65,9 +65,13 @@ public class HeaderTests
         await HeaderProgram.RequireCompilerAsync();
         HeaderVerdict verdict = await HeaderProgram.CompileAsync(["poll.h"], HeaderAssertions.Of(typeof(PlantedStructure)));
         Assert.Equal(
-            ["PlantedStructure", "PlantedStructure.events", "PlantedStructure.events", "PlantedStructure.revents"],
-            verdict.False.Select(assertion => assertion.Subject).Order());
-        Assert.Equal(["PlantedStructure.fd", "PlantedStructure.fd", "PlantedStructure.revents"], verdict.True.Select(assertion => assertion.Subject).Order());
+            [
+                "sizeof(struct pollfd) == 12",
+                "sizeof(((struct pollfd *)0)->events) == 4",
+                "(long long)(offsetof(struct pollfd, revents)) == 8LL",
+            ],
+            verdict.False.Select(assertion => assertion.Condition));
+        Assert.Equal(4, verdict.True.Count);
     }
 
     [Fact]

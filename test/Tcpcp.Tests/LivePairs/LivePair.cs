@@ -134,6 +134,7 @@ internal sealed class LivePair : IAsyncDisposable
         await _capture.StopAsync();
         CaptureReport capture = CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = Connection.Peer.Address, IsStrict = true });
         ConnectionReport report = capture.Connections.Single(connection => connection.Connection == Connection);
+        if (report.Contradictions > 0) File.Copy(_capture.Path, $"/tmp/lib-failed-{Guid.NewGuid():N}.pcapng");
         Assert.True(report.Contradictions == 0, string.Join('\n', report.Findings.Select(finding => $"#{finding.PacketNumber} {finding.Message}")));
         Assert.Empty(capture.Holes);
         Assert.True(report.HasHandshake && report.IsWindowJudged);

@@ -1,0 +1,19 @@
+# For the scripts at the root: quiet builds. Expects $here and eng/install.sh.
+tcpcp=$here/artifacts/tcpcp/tcpcp
+
+# Runs a build; its output is seen only if it fails.
+build_quietly() {
+    local log
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; return 1; }
+    rm -f "$log"
+}
+
+# Builds the one binary by native AOT if it is not there or older than a source.
+build_tcpcp() {
+    need "libnftables1:/usr/lib/*/libnftables.so.1" curl:curl gcc:gcc
+    if [ ! -x "$tcpcp" ] || [ -n "$(find "$here"/{src,samples,proto,Directory.*} -newer "$tcpcp" -type f -print -quit)" ]; then
+        build_quietly dotnet publish "$here/src/Tcpcp.Cli" -c Release -v q -nologo -o "$here/artifacts/tcpcp"
+        touch "$tcpcp"
+    fi
+}
