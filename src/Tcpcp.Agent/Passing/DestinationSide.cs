@@ -173,7 +173,11 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             pass.Refuse(new DestinationInput.TimeIsUp(), "The offer's time was up.");
         await Task.Delay(host.Options.HoldTime);
         lock (_lock)
+        {
             pass.OpenGate();
+            if (pass.Verdict?.Kind == VerdictKind.Refused)
+                _passes.TryRemove(pass.Id, out _); // it needs no memory: a ticket that is not known here is refused
+        }
     }
 
     private void LoseLink(HashSet<PassId> served)
