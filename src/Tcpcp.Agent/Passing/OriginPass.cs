@@ -118,6 +118,10 @@ internal sealed class OriginPass
         {
             Fail(new OriginInput.StepFailed(PassFailure.Cancelled), "The pass was cancelled.");
         }
+        catch (ObjectDisposedException)
+        {
+            Fail(new OriginInput.StepFailed(PassFailure.NotPassable), "The connection ended before it was frozen.");
+        }
         catch (Exception e)
         {
             // The kernel, the application or a bug: no matter which, the table must know, or a connection would stay frozen.
