@@ -22,7 +22,8 @@ internal sealed class RouteAddresses(NetlinkSocket socket)
     private const uint IFA_F_TENTATIVE = 0x40;
     private const byte RT_SCOPE_HOST = 254;
 
-    /// <summary>Adds an address. An IPv6 address is usable at once: duplicate detection is off for it (IFA_F_NODAD).</summary>
+    /// <summary>Adds an address. An IPv6 address can be bound at once: duplicate detection is off for it (IFA_F_NODAD). But packets for it
+    /// are taken a moment later only, when a work queue of the kernel has made its local route: milliseconds on a busy host.</summary>
     /// <returns>False if the interface had it already (EEXIST).</returns>
     public bool Add(int linkIndex, InterfaceAddress address)
     {

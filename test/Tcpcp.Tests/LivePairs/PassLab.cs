@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using Tcpcp.Lab;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Packets;
@@ -39,8 +41,13 @@ public sealed class PassLab : IAsyncLifetime
         return address;
     }
 
-    internal static void Add(IPAddress address, Host host) =>
+    internal static void Add(IPAddress address, Host host)
+    {
         Assert.True(host.Network.Addresses.Add(host.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Single(address)));
+        // The kernel makes the local route of a new IPv6 address in a work item, a little later, and until then drops what comes for it.
+        if (address.AddressFamily == AddressFamily.InterNetworkV6)
+            Assert.True(SpinWait.SpinUntil(() => host.Run(() => HasLocalRoute(address)), TimeSpan.FromSeconds(10)));
+    }
 
     internal static void Remove(IPAddress address, Host host) =>
         Assert.True(host.Network.Addresses.Remove(host.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Single(address)));
@@ -49,7 +56,7 @@ public sealed class PassLab : IAsyncLifetime
     internal void Divert(IPAddress address, Host host)
     {
         LinkInfo link = host.Network.Links.Get(Host.InterfaceName);
-        if (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6)
+        if (address.AddressFamily == AddressFamily.InterNetworkV6)
         {
             // Announcements are for IPv4 only: the peer's neighbour table does for the lab.
             Peer.Network.Neighbours.Set(Peer.Network.Links.Get(Host.InterfaceName).Index, address, link.HardwareAddress);
@@ -65,6 +72,14 @@ public sealed class PassLab : IAsyncLifetime
 
     /// <summary>Loses every packet from the peer to the service's host, while the scope is open.</summary>
     internal IDisposable LoseFromPeer(Host service) => new Loss(Peer, service);
+
+    private static bool HasLocalRoute(IPAddress address)
+    {
+        const uint RTF_LOCAL = 0x80000000; // linux/ipv6_route.h
+        string start = Convert.ToHexStringLower(address.GetAddressBytes()) + " 80 ";
+        return File.ReadLines("/proc/thread-self/net/ipv6_route").Any(line => line.StartsWith(start, StringComparison.Ordinal)
+            && (uint.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[8], NumberStyles.HexNumber, CultureInfo.InvariantCulture) & RTF_LOCAL) != 0);
+    }
 
     private Host Add(string name, int number)
     {
