@@ -45,13 +45,14 @@ public sealed class DormantConnection : IDisposable
     public static DormantConnection Restore(ConnectionSnapshot snapshot, TimeSpan stoodStill)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
+        long stoodStillSince = Stopwatch.GetTimestamp() - (long)(stoodStill.TotalSeconds * Stopwatch.Frequency);
         ConnectionGate gate = ConnectionGate.Open();
         bool closed = false;
         try
         {
             SnapshotValidator.ThrowIfInvalid(snapshot);
             closed = gate.Close(snapshot.Connection);
-            DormantConnection dormant = Restore(snapshot, gate, slot: 0, stoodStill);
+            DormantConnection dormant = Restore(snapshot, gate, slot: 0, stoodStillSince);
             dormant._ownsGate = true;
             return dormant;
         }
@@ -65,14 +66,14 @@ public sealed class DormantConnection : IDisposable
     }
 
     /// <param name="slot">Number of the pass, in the low bits of the mark.</param>
-    internal static DormantConnection Restore(ConnectionSnapshot snapshot, ConnectionGate gate, uint slot, TimeSpan stoodStill)
+    /// <param name="stoodStillSince">Since when the connection has stood still, as <see cref="Stopwatch.GetTimestamp"/> of this host.</param>
+    internal static DormantConnection Restore(ConnectionSnapshot snapshot, ConnectionGate gate, uint slot, long stoodStillSince)
     {
-        long started = Stopwatch.GetTimestamp();
         SnapshotValidator.ThrowIfInvalid(snapshot);
         if (snapshot.State != TcpState.Established)
             throw new InvalidSnapshotException($"The snapshot of {snapshot.Connection} is of state {snapshot.State}; only Established can be restored.");
         uint mark = gate.Options.Mark | (slot & ~gate.Options.MarkMask);
-        SafeSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, stoodStill + Stopwatch.GetElapsedTime(started));
+        SafeSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, stoodStillSince);
         return new DormantConnection(socket, gate, snapshot);
     }
 

@@ -30,7 +30,7 @@ public sealed class FrozenConnection : IDisposable
     private readonly ulong _epoch;
     private State _state = State.Frozen;
     private bool _ownsGate;
-    private long _capturedAt;
+    private long _clockReadAt;
 
     private FrozenConnection(SafeHandle socket, ConnectionGate gate, PassableSocket passable, TcpSocketOptions options, ulong epoch)
     {
@@ -53,7 +53,7 @@ public sealed class FrozenConnection : IDisposable
     public FourTuple Connection => _passable.Connection;
 
     /// <summary>Time since <see cref="Capture"/>: a destination advances the timestamp clock by it.</summary>
-    public TimeSpan StoodStill => _capturedAt == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_capturedAt);
+    public TimeSpan StoodStill => _clockReadAt == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_clockReadAt);
 
     /// <summary>Freezes a connection: closes the gate, then enters repair mode.</summary>
     /// <param name="socket">A connected TCP socket; the scope owns it from <see cref="Release"/> on.</param>
@@ -103,9 +103,7 @@ public sealed class FrozenConnection : IDisposable
     {
         if (_state is not (State.Frozen or State.Sent))
             throw new InvalidOperationException($"{Connection} is {_state}; only a frozen connection can be captured.");
-        ConnectionSnapshot snapshot = ConnectionCapture.Capture(_socket, _passable, _options) with { Epoch = _epoch };
-        _capturedAt = Stopwatch.GetTimestamp();
-        return snapshot;
+        return ConnectionCapture.Capture(_socket, _passable, _options, out _clockReadAt) with { Epoch = _epoch };
     }
 
     /// <summary>Says that the snapshot is about to leave this process. From now on leaving the scope keeps the connection frozen.</summary>

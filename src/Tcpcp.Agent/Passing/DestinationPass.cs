@@ -15,6 +15,8 @@ namespace Tcpcp.Agent.Passing;
 /// </summary>
 internal sealed class DestinationPass
 {
+    private const ulong MaxStoodStillMicroseconds = 600_000_000; // a timestamp clock that leaps further ends the connection anyway
+
     private readonly HostServices _host;
     private readonly IPassReceiver _receiver;
     private readonly PassObserver _observer;
@@ -99,7 +101,8 @@ internal sealed class DestinationPass
         if (!chunk.Last)
             return;
         Report(PassAction.Received, _transfer.WrittenCount.ToString(CultureInfo.InvariantCulture) + " bytes");
-        if (Restore(TimeSpan.FromMicroseconds(Math.Min(chunk.StoodStillUs, (ulong)TimeSpan.FromMinutes(10).TotalMicroseconds)), arrived))
+        double stoodStill = Math.Min(chunk.StoodStillUs, MaxStoodStillMicroseconds) / 1e6;
+        if (Restore(arrived - (long)(stoodStill * Stopwatch.Frequency)))
             Activate();
     }
 
@@ -163,7 +166,7 @@ internal sealed class DestinationPass
         ? new Active { BlackoutNs = (ulong)_blackoutNanoseconds, ReplayedPackets = (uint)_replayed }
         : null;
 
-    private bool Restore(TimeSpan stoodStill, long arrived)
+    private bool Restore(long stoodStillSince)
     {
         try
         {
@@ -175,7 +178,7 @@ internal sealed class DestinationPass
                 throw new InvalidSnapshotException($"The transfer is of {snapshot.Connection}, the offer was of {_connection}.");
             if (SnapshotValidator.FindFault(snapshot, _host.Options.MaxQueueBytes) is { } fault)
                 throw new InvalidSnapshotException(fault);
-            _dormant = DormantConnection.Restore(snapshot, _host.Gate, _slot, stoodStill + Stopwatch.GetElapsedTime(arrived));
+            _dormant = DormantConnection.Restore(snapshot, _host.Gate, _slot, stoodStillSince);
             Report(PassAction.Restored);
             _arrival = new Arrival(Id, _connection, transfer.ApplicationState.Memory, transfer.Epoch);
             if (_receiver.Examine(_arrival) is { } objection)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
 using Tcpcp.Linux.Tcp;
@@ -15,11 +16,14 @@ internal static class ConnectionCapture
     private const int MaxSegmentBytes = 128 << 10;
 
     /// <param name="options">As the application had them, before the gate changed some.</param>
+    /// <param name="clockReadAt">When the timestamp clock was read (<see cref="Stopwatch.GetTimestamp"/>): it stands still since then.</param>
     /// <exception cref="NotPassableException">The sequence numbers kept moving, or the connection has ended or been shut down meanwhile.</exception>
-    public static ConnectionSnapshot Capture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options)
+    public static ConnectionSnapshot Capture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options, out long clockReadAt)
     {
+        clockReadAt = 0;
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
+            clockReadAt = Stopwatch.GetTimestamp();
             if (TryCapture(socket, passable, options) is { } snapshot)
                 return snapshot;
         }
@@ -30,6 +34,7 @@ internal static class ConnectionCapture
 
     private static ConnectionSnapshot? TryCapture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options)
     {
+        TimestampClock timestamps = RepairMode.Timestamp(socket);
         // The order matters: with the send queue selected, unsent bytes may count as sent; so its lengths come first and its selection last,
         // and afterwards none is selected: a stray write then fails and is not lost in silence.
         int unsent = SocketQueues.UnsentBytes(socket);
@@ -38,7 +43,6 @@ internal static class ConnectionCapture
         Passability.RequireEstablished(info, passable.Connection);
         RepairWindow window = RepairMode.Window(socket);
         int mssClamp = SocketOption.Get(socket, IPPROTO_TCP, TCP_MAXSEG); // in repair mode: the peer's MSS option
-        TimestampClock timestamps = RepairMode.Timestamp(socket);
 
         RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
         SequenceNumber rcvNxt = RepairMode.QueueSequence(socket);

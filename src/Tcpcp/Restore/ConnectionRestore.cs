@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
@@ -18,14 +19,14 @@ internal static class ConnectionRestore
     public static int TailBytes(ConnectionSnapshot snapshot) => Math.Min(snapshot.Sent.Length, snapshot.Negotiated.SendMss);
 
     /// <param name="mark">The gate's mark, set before anything can be sent.</param>
-    /// <param name="stoodStill">How long the connection has stood still.</param>
-    public static SafeSocketHandle Restore(ConnectionSnapshot snapshot, uint mark, TimeSpan stoodStill)
+    /// <param name="stoodStillSince">Since when the connection has stood still, as <see cref="Stopwatch.GetTimestamp"/> of this host.</param>
+    public static SafeSocketHandle Restore(ConnectionSnapshot snapshot, uint mark, long stoodStillSince)
     {
         bool ipv6Socket = snapshot.Connection.IsIPv6 || snapshot.IsV4Mapped;
         SafeSocketHandle socket = RawSocket.Create(ipv6Socket);
         try
         {
-            Restore(socket, snapshot, ipv6Socket, mark, stoodStill);
+            Restore(socket, snapshot, ipv6Socket, mark, stoodStillSince);
             return socket;
         }
         catch
@@ -35,7 +36,7 @@ internal static class ConnectionRestore
         }
     }
 
-    private static void Restore(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6Socket, uint mark, TimeSpan stoodStill)
+    private static void Restore(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6Socket, uint mark, long stoodStillSince)
     {
         SocketOption.Set(socket, SOL_SOCKET, SO_MARK, mark);
         SocketOption.Set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, LongUserTimeoutMilliseconds);
@@ -54,6 +55,7 @@ internal static class ConnectionRestore
         RepairMode.SetNegotiated(socket, snapshot.Negotiated);
         if (snapshot.Negotiated.Timestamps)
         {
+            TimeSpan stoodStill = Stopwatch.GetElapsedTime(stoodStillSince);
             TimeSpan lead = PacingLead.Of(snapshot.Congestion, snapshot.Negotiated.SendMss);
             RepairMode.SetTimestamp(socket, snapshot.Timestamps.Advanced(lead > stoodStill ? lead : stoodStill), snapshot.Timestamps.Microseconds);
         }
