@@ -30,6 +30,7 @@ public sealed class FrozenConnection : IDisposable
     private readonly ulong _epoch;
     private State _state = State.Frozen;
     private bool _ownsGate;
+    private int _inFlight;
     private long _clockReadAt;
 
     private FrozenConnection(SafeHandle socket, ConnectionGate gate, PassableSocket passable, TcpSocketOptions options, ulong epoch)
@@ -103,7 +104,7 @@ public sealed class FrozenConnection : IDisposable
     {
         if (_state is not (State.Frozen or State.Sent))
             throw new InvalidOperationException($"{Connection} is {_state}; only a frozen connection can be captured.");
-        return ConnectionCapture.Capture(_socket, _passable, _options, out _clockReadAt) with { Epoch = _epoch };
+        return ConnectionCapture.Capture(_socket, _passable, _options, _inFlight, out _clockReadAt) with { Epoch = _epoch };
     }
 
     /// <summary>Says that the snapshot is about to leave this process. From now on leaving the scope keeps the connection frozen.</summary>
@@ -179,5 +180,6 @@ public sealed class FrozenConnection : IDisposable
         SocketOption.Set(_socket, SOL_SOCKET, SO_KEEPALIVE, 0);
         SocketOption.Set(_socket, IPPROTO_TCP, TCP_USER_TIMEOUT, LongUserTimeoutMilliseconds);
         RepairMode.Enter(_socket);
+        _inFlight = ConnectionCapture.InFlightBytes(_socket);
     }
 }

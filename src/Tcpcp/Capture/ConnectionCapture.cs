@@ -16,15 +16,16 @@ internal static class ConnectionCapture
     private const int MaxSegmentBytes = 128 << 10;
 
     /// <param name="options">As the application had them, before the gate changed some.</param>
+    /// <param name="inFlight">From <see cref="InFlightBytes"/>.</param>
     /// <param name="clockReadAt">When the timestamp clock was read (<see cref="Stopwatch.GetTimestamp"/>): it stands still since then.</param>
     /// <exception cref="NotPassableException">The sequence numbers kept moving, or the connection has ended or been shut down meanwhile.</exception>
-    public static ConnectionSnapshot Capture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options, out long clockReadAt)
+    public static ConnectionSnapshot Capture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight, out long clockReadAt)
     {
         clockReadAt = 0;
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
             clockReadAt = Stopwatch.GetTimestamp();
-            if (TryCapture(socket, passable, options) is { } snapshot)
+            if (TryCapture(socket, passable, options, inFlight) is { } snapshot)
                 return snapshot;
         }
 
@@ -32,12 +33,25 @@ internal static class ConnectionCapture
             $"its sequence numbers moved behind the closed gate, {MaxAttempts} times.");
     }
 
-    private static ConnectionSnapshot? TryCapture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options)
+    /// <summary>
+    /// SND.NXT - SND.UNA, to be read once, when the gate is closed and repair mode is on: from then on neither moves in truth. But while a capture has the
+    /// send queue selected, a timer may make the kernel count unsent bytes as sent without sending them.
+    /// </summary>
+    public static int InFlightBytes(SafeHandle socket)
+    {
+        while (true)
+        {
+            int unsent = SocketQueues.UnsentBytes(socket);
+            int unacknowledged = SocketQueues.UnacknowledgedBytes(socket);
+            if (SocketQueues.UnsentBytes(socket) == unsent)
+                return unacknowledged - unsent;
+        }
+    }
+
+    private static ConnectionSnapshot? TryCapture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight)
     {
         TimestampClock timestamps = RepairMode.Timestamp(socket);
-        // The order matters: with the send queue selected, unsent bytes may count as sent; so its lengths come first and its selection last,
-        // and afterwards none is selected: a stray write then fails and is not lost in silence.
-        int unsent = SocketQueues.UnsentBytes(socket);
+        // The order matters: the send queue is selected last, and afterwards none is: a stray write then fails and is not lost in silence.
         int unacknowledged = SocketQueues.UnacknowledgedBytes(socket);
         SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
         Passability.RequireEstablished(info, passable.Connection);
@@ -53,7 +67,8 @@ internal static class ConnectionCapture
         ReadOnlyMemory<byte> written = ReadSendQueue(socket, unacknowledged);
         RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
 
-        if (written.Length != unacknowledged || HasMoved(socket, rcvNxt, writeSeq, unread.Length, unacknowledged))
+        int unsent = unacknowledged - inFlight;
+        if (written.Length != unacknowledged || unsent < 0 || HasMoved(socket, rcvNxt, writeSeq, unread.Length, unacknowledged))
             return null;
         return new ConnectionSnapshot
         {
