@@ -31,6 +31,7 @@ public sealed class FrozenConnection : IDisposable
     private State _state = State.Frozen;
     private bool _ownsGate;
     private int _inFlight;
+    private uint? _sentTimestamp;
     private long _clockReadAt;
 
     private FrozenConnection(SafeHandle socket, ConnectionGate gate, PassableSocket passable, TcpSocketOptions options, ulong epoch)
@@ -83,11 +84,15 @@ public sealed class FrozenConnection : IDisposable
     {
         PassableSocket passable = Passability.Require(socket, gate.Options);
         FrozenConnection frozen = new(socket, gate, passable, OptionReader.Read(socket, passable.IPv6Socket && !passable.V4Mapped), epoch);
+        SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
+        bool isPaced = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0 && PacingLead.Of(info) > TimeSpan.Zero;
+        if (isPaced)
+            gate.ForgetTimestamp(passable.Connection);
         if (!gate.Close(passable.Connection))
             throw new NotPassableException(NotPassableReason.AlreadyPassing, passable.Connection, "its gate is closed already: another pass of it is open.");
         try
         {
-            frozen.Enter(slot);
+            frozen.Enter(slot, isPaced);
             Passability.RequireUnchanged(socket, passable.Connection, frozen._options.OutOfBandInline);
             return frozen;
         }
@@ -104,7 +109,7 @@ public sealed class FrozenConnection : IDisposable
     {
         if (_state is not (State.Frozen or State.Sent))
             throw new InvalidOperationException($"{Connection} is {_state}; only a frozen connection can be captured.");
-        return ConnectionCapture.Capture(_socket, _passable, _options, _inFlight, out _clockReadAt) with { Epoch = _epoch };
+        return ConnectionCapture.Capture(_socket, _passable, _options, _inFlight, _sentTimestamp, out _clockReadAt) with { Epoch = _epoch };
     }
 
     /// <summary>Says that the snapshot is about to leave this process. From now on leaving the scope keeps the connection frozen.</summary>
@@ -174,12 +179,20 @@ public sealed class FrozenConnection : IDisposable
     }
 
     // The gate's entry is there already: egress is closed before anything is captured.
-    private void Enter(uint slot)
+    private void Enter(uint slot, bool isPaced)
     {
         SocketOption.Set(_socket, SOL_SOCKET, SO_MARK, _gate.Options.Mark | (slot & ~_gate.Options.MarkMask));
         SocketOption.Set(_socket, SOL_SOCKET, SO_KEEPALIVE, 0);
         SocketOption.Set(_socket, IPPROTO_TCP, TCP_USER_TIMEOUT, LongUserTimeoutMilliseconds);
         RepairMode.Enter(_socket);
+        if (isPaced)
+        {
+            // Its timestamps may be ahead of its clock: the window probe that leaving repair mode makes stops at the gate, which notes its timestamp.
+            RepairMode.Leave(_socket, probe: true);
+            RepairMode.Enter(_socket);
+            _sentTimestamp = _gate.KeptTimestamp(Connection);
+        }
+
         _inFlight = ConnectionCapture.InFlightBytes(_socket);
     }
 }

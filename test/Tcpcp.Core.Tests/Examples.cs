@@ -16,7 +16,7 @@ internal static class Examples
         Unread = "xyz"u8.ToArray(),
         Window = new RepairWindow(new SequenceNumber(6990), 64240, 65535, 29200, new SequenceNumber(6997)),
         Negotiated = new NegotiatedOptions(1460, 1448, WindowScaling: true, 7, 9, Sack: true, Timestamps: true, Ecn: false),
-        Timestamps = new TimestampClock(123456, Microseconds: false),
+        Timestamps = new TimestampClock(123456, Microseconds: false, Ahead: TimeSpan.Zero),
         Options = new TcpSocketOptions
         {
             KeepAliveTime = TimeSpan.FromHours(2),

@@ -51,7 +51,7 @@ internal static class Generators
         from negotiated in NegotiatedOptions()
         from options in SocketOptions()
         from congestion in CongestionStates()
-        from clock in Gen.Select(Gen.UInt, Gen.Bool, (value, microseconds) => new TimestampClock(value, microseconds))
+        from clock in Gen.Select(Gen.UInt, Gen.Bool, Gen.Int[0, 1_000_000], (value, microseconds, ahead) => new TimestampClock(value, microseconds, TimeSpan.FromMicroseconds(ahead)))
         from forwardedBy in Gen.OneOf(Gen.Const((IPAddress?)null), s_ipv4.Select(IPAddress? (address) => address))
         from epoch in Gen.ULong
         select send with

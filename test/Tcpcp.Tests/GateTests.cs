@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Tcpcp.Core;
 using Tcpcp.Gate;
 using Tcpcp.Lab;
+using Tcpcp.Linux.Tcp;
 
 namespace Tcpcp.Tests;
 
@@ -166,5 +167,23 @@ public sealed class GateTests(PassLab lab) : IClassFixture<PassLab>
     {
         pair.Peer.Send(1000);
         await Until.True(() => tap.PeerRetransmitted || tap.FromService.Count > 0);
+    }
+
+    [Theory]
+    [InlineData(IPKind.IPv4)]
+    [InlineData(IPKind.IPv6)]
+    public async Task The_gate_notes_how_far_the_timestamps_of_a_paced_connection_were_ahead_of_its_clock(IPKind kind)
+    {
+        await using LivePair pair = LivePair.Connect(lab, kind);
+        await pair.ExchangeAsync();
+        SocketState.Set(pair.Service.Socket, SocketLevel.SOL_SOCKET, SocketLevel.SO_MAX_PACING_RATE, 1_000_000);
+        pair.Service.Send(200_000);
+        FrozenConnection frozen = pair.Freeze();
+        using ConnectionGate gate = lab.Origin.Run(() => ConnectionGate.Open());
+        uint noted = Assert.NotNull(gate.KeptTimestamp(pair.Connection));
+        TimestampClock clock = frozen.Capture().Timestamps;
+        // A segment of some kilobytes at 1 MB/s, or of 64 KiB, was let go before; the probe bears the time at which the next may leave.
+        Assert.InRange(unchecked((int)(noted - clock.Value)), -50, 500);
+        Assert.Equal(Math.Max(0, unchecked((int)(noted - clock.Value))), clock.Ahead.TotalMilliseconds);
     }
 }

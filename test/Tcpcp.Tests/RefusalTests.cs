@@ -95,7 +95,7 @@ public sealed class RefusalTests(PassLab lab) : IClassFixture<PassLab>
         await Until.True(() => SocketState.Info(pair.Service.Socket).tcpi_state == (int)TcpState.CloseWait);
         RepairMode.Enter(pair.Service.Socket.SafeHandle);
         NotPassableException refused = Assert.Throws<NotPassableException>(
-            () => ConnectionCapture.Capture(pair.Service.Socket.SafeHandle, passable, SocketState.Options(pair.Service.Socket), inFlight: 0, out _));
+            () => ConnectionCapture.Capture(pair.Service.Socket.SafeHandle, passable, SocketState.Options(pair.Service.Socket), inFlight: 0, sentTimestamp: null, out _));
         Assert.Equal(NotPassableReason.State, refused.Reason);
     }
 

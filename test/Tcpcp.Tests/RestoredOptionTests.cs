@@ -112,7 +112,7 @@ public sealed class RestoredOptionTests(PassLab lab) : IClassFixture<PassLab>
         await Until.True(() => tap.FromService[^1].End.IsAfter(snapshot.SndNxt));
         SeenSegment first = tap.FromService.First(segment => segment.Time > last.Time);
         // TSval counts milliseconds here: as many as have really passed, or more where the last one was ahead of the clock.
-        double lead = Restore.PacingLead.Of(snapshot.Congestion, snapshot.Negotiated.SendMss).TotalMilliseconds;
+        double lead = snapshot.Timestamps.Ahead.TotalMilliseconds;
         Assert.InRange((first.TsVal - last.TsVal) - ((first.Time - last.Time) / 1e6), -2 - lead, 3 + lead);
     }
 

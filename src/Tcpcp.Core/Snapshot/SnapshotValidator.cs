@@ -13,6 +13,8 @@ public static class SnapshotValidator
     /// <summary>Largest window that a shift count of 14 can say: 65535 &lt;&lt; 14 bytes (RFC 7323, 2.3).</summary>
     private const uint MaxWindowBytes = 65535u << 14;
 
+    private static readonly TimeSpan s_maxAhead = TimeSpan.FromSeconds(1);
+
     private static readonly SearchValues<char> NameCharacters =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 
@@ -111,6 +113,8 @@ public static class SnapshotValidator
             return "a window scale is greater than 14.";
         if (!negotiated.WindowScaling && (negotiated.SndWscale != 0 || negotiated.RcvWscale != 0))
             return "a window scale is given and window scaling is off.";
+        if (snapshot.Timestamps.Ahead < TimeSpan.Zero || snapshot.Timestamps.Ahead > s_maxAhead)
+            return $"the timestamps are said to be {snapshot.Timestamps.Ahead.TotalMilliseconds} ms ahead of their clock; the limit is 1000 ms.";
         if (negotiated.MssClamp is < 1 or > 65535)
             return $"the peer's MSS is {negotiated.MssClamp}.";
         return negotiated.SendMss is < 1 or > 65535 ? $"the send MSS is {negotiated.SendMss}." : null;

@@ -53,7 +53,12 @@ internal static class SnapshotWire
             Timestamps = snapshot.Negotiated.Timestamps,
             Ecn = snapshot.Negotiated.Ecn,
         },
-        Timestamps = new Timestamps { Value = snapshot.Timestamps.Value, Microseconds = snapshot.Timestamps.Microseconds },
+        Timestamps = new Timestamps
+        {
+            Value = snapshot.Timestamps.Value,
+            Microseconds = snapshot.Timestamps.Microseconds,
+            AheadUs = (uint)snapshot.Timestamps.Ahead.TotalMicroseconds,
+        },
         Options = SocketOptionsWire.ToMessage(snapshot.Options),
         Congestion = ToMessage(snapshot.Congestion),
         ForwardedBy = snapshot.ForwardedBy is { } host ? ByteString.CopyFrom(host.GetAddressBytes()) : ByteString.Empty,
@@ -94,7 +99,8 @@ internal static class SnapshotWire
             Negotiated = new NegotiatedOptions(IntFrom(message.Negotiated.MssClamp), IntFrom(message.Negotiated.SendMss),
                 message.Negotiated.WindowScaling, (byte)message.Negotiated.SndWscale, (byte)message.Negotiated.RcvWscale,
                 message.Negotiated.Sack, message.Negotiated.Timestamps, message.Negotiated.Ecn),
-            Timestamps = new TimestampClock(message.Timestamps?.Value ?? 0, message.Timestamps?.Microseconds ?? false),
+            Timestamps = new TimestampClock(message.Timestamps?.Value ?? 0, message.Timestamps?.Microseconds ?? false,
+                TimeSpan.FromMicroseconds(message.Timestamps?.AheadUs ?? 0)),
             Options = SocketOptionsWire.FromMessage(message.Options),
             Congestion = new CongestionState(congestion.Algorithm, (int)Math.Min(congestion.Window, int.MaxValue),
                 (int)Math.Min(congestion.SlowStartThreshold, int.MaxValue),

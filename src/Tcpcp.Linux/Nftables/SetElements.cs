@@ -31,13 +31,16 @@ internal sealed class SetElements : IDisposable
     private const ushort NFT_MSG_DELTABLE = 2;
     private const ushort NFTA_TABLE_NAME = 1;
     private const ushort NFT_MSG_NEWSETELEM = 12; // linux/netfilter/nf_tables.h
+    private const ushort NFT_MSG_GETSETELEM = 13;
     private const ushort NFT_MSG_DELSETELEM = 14;
     private const ushort NFTA_SET_ELEM_LIST_TABLE = 1;
     private const ushort NFTA_SET_ELEM_LIST_SET = 2;
     private const ushort NFTA_SET_ELEM_LIST_ELEMENTS = 3;
     private const ushort NFTA_LIST_ELEM = 1;
     private const ushort NFTA_SET_ELEM_KEY = 1;
+    private const ushort NFTA_SET_ELEM_DATA = 2;
     private const ushort NFTA_DATA_VALUE = 1;
+    private const int GenericHeaderBytes = 4;
 
     private readonly NetlinkSocket _socket = NetlinkSocket.Open(NetlinkSocket.NETLINK_NETFILTER);
 
@@ -66,6 +69,23 @@ internal sealed class SetElements : IDisposable
         return true;
     }
 
+    /// <summary>What a map of four-tuples has for a connection: 32 bits of a packet's header, so in network byte order.</summary>
+    /// <returns>Null if it has nothing, or there is no such map.</returns>
+    public uint? TryGetValue(FourTupleSet map, FourTuple connection)
+    {
+        NetlinkMessage message = new NetlinkMessage().Begin(
+            NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM, NetlinkFlags.Ack, new GenericHeader(map.Family, 0, 0));
+        List<NetlinkReply> replies = [];
+        NetlinkOutcome outcome = _socket.TryTransact(Element(message, map, connection).End(), replies);
+        if (outcome.Errno == Errno.ENOENT)
+            return null;
+        outcome.ThrowIfFailed("NFT_MSG_GETSETELEM", $"{map.Table} {map.NameFor(connection)} {connection}");
+        ReadOnlySpan<byte> value = replies is [{ Payload.Length: > GenericHeaderBytes } reply]
+            ? Find(reply.Payload.AsSpan(GenericHeaderBytes), NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_LIST_ELEM, NFTA_SET_ELEM_DATA, NFTA_DATA_VALUE)
+            : [];
+        return value.Length == sizeof(uint) ? BinaryPrimitives.ReadUInt32BigEndian(value) : null;
+    }
+
     /// <summary>Removes a table with all that is in it; no error if it is not there.</summary>
     public void RemoveTable(byte family, string table)
     {
@@ -81,17 +101,35 @@ internal sealed class SetElements : IDisposable
 
     private static NetlinkMessage Message(ushort type, NetlinkFlags flags, FourTupleSet set, FourTuple connection)
     {
+        GenericHeader batch = new(0, 0, BinaryPrimitives.ReverseEndianness(NFNL_SUBSYS_NFTABLES));
+        NetlinkMessage message = new NetlinkMessage()
+            .Begin(NFNL_MSG_BATCH_BEGIN, NetlinkFlags.None, batch).End()
+            .Begin((ushort)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, new GenericHeader(set.Family, 0, 0));
+        return Element(message, set, connection).End().Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End();
+    }
+
+    private static NetlinkMessage Element(NetlinkMessage message, FourTupleSet set, FourTuple connection)
+    {
         Span<byte> key = stackalloc byte[40];
         key = key[..WriteKey(key, connection)];
-        GenericHeader batch = new(0, 0, BinaryPrimitives.ReverseEndianness(NFNL_SUBSYS_NFTABLES));
-        return new NetlinkMessage()
-            .Begin(NFNL_MSG_BATCH_BEGIN, NetlinkFlags.None, batch).End()
-            .Begin((ushort)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, new GenericHeader(set.Family, 0, 0))
-            .String(NFTA_SET_ELEM_LIST_TABLE, set.Table).String(NFTA_SET_ELEM_LIST_SET, set.NameFor(connection))
+        return message.String(NFTA_SET_ELEM_LIST_TABLE, set.Table).String(NFTA_SET_ELEM_LIST_SET, set.NameFor(connection))
             .BeginNested(NFTA_SET_ELEM_LIST_ELEMENTS).BeginNested(NFTA_LIST_ELEM).BeginNested(NFTA_SET_ELEM_KEY)
             .Attribute(NFTA_DATA_VALUE, key)
-            .EndNested().EndNested().EndNested().End()
-            .Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End();
+            .EndNested().EndNested().EndNested();
+    }
+
+    // The value of the first attribute on a path of nested ones; empty if there is none.
+    private static ReadOnlySpan<byte> Find(ReadOnlySpan<byte> attributes, params ReadOnlySpan<ushort> path)
+    {
+        if (path.IsEmpty)
+            return attributes;
+        foreach (NetlinkAttribute attribute in new NetlinkAttributes(attributes))
+        {
+            if (attribute.Type == path[0])
+                return Find(attribute.Value, path[1..]);
+        }
+
+        return [];
     }
 
     // A concatenation: each part padded to four bytes, in network byte order.

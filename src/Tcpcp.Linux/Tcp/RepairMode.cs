@@ -50,7 +50,7 @@ internal static class RepairMode
     public static TimestampClock Timestamp(SafeHandle socket)
     {
         uint value = unchecked((uint)SocketOption.Get(socket, IPPROTO_TCP, TCP_TIMESTAMP));
-        return new TimestampClock(value & ~1u, (value & 1) != 0); // the lowest bit is the unit (Linux 6.7)
+        return new TimestampClock(value & ~1u, (value & 1) != 0, TimeSpan.Zero); // the lowest bit is the unit (Linux 6.7)
     }
 
     /// <summary>Sets what the timestamp clock shows now.</summary>

@@ -14,6 +14,7 @@ internal struct TcpInfo
     [FieldOffset(16)] public uint tcpi_snd_mss;
     [FieldOffset(20)] public uint tcpi_rcv_mss;
     [FieldOffset(24)] public uint tcpi_unacked;
+    [FieldOffset(44)] public uint tcpi_last_data_sent;
     [FieldOffset(60)] public uint tcpi_pmtu;
     [FieldOffset(68)] public uint tcpi_rtt;
     [FieldOffset(76)] public uint tcpi_snd_ssthresh;

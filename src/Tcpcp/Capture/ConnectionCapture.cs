@@ -17,15 +17,17 @@ internal static class ConnectionCapture
 
     /// <param name="options">As the application had them, before the gate changed some.</param>
     /// <param name="inFlight">From <see cref="InFlightBytes"/>.</param>
+    /// <param name="sentTimestamp">TSval that is not before any that was sent; null: not known, to be estimated.</param>
     /// <param name="clockReadAt">When the timestamp clock was read (<see cref="Stopwatch.GetTimestamp"/>): it stands still since then.</param>
     /// <exception cref="NotPassableException">The sequence numbers kept moving, or the connection has ended or been shut down meanwhile.</exception>
-    public static ConnectionSnapshot Capture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight, out long clockReadAt)
+    public static ConnectionSnapshot Capture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight, uint? sentTimestamp,
+        out long clockReadAt)
     {
         clockReadAt = 0;
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
             clockReadAt = Stopwatch.GetTimestamp();
-            if (TryCapture(socket, passable, options, inFlight) is { } snapshot)
+            if (TryCapture(socket, passable, options, inFlight, sentTimestamp) is { } snapshot)
                 return snapshot;
         }
 
@@ -48,7 +50,8 @@ internal static class ConnectionCapture
         }
     }
 
-    private static ConnectionSnapshot? TryCapture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight)
+    private static ConnectionSnapshot? TryCapture(
+        SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight, uint? sentTimestamp)
     {
         TimestampClock timestamps = RepairMode.Timestamp(socket);
         // The order matters: the send queue is selected last, and afterwards none is: a stray write then fails and is not lost in silence.
@@ -85,7 +88,7 @@ internal static class ConnectionCapture
             Window = window,
             Negotiated = new NegotiatedOptions(mssClamp, (int)info.tcpi_snd_mss, Has(info, TCPI_OPT_WSCALE), info.SndWscale, info.RcvWscale,
                 Has(info, TCPI_OPT_SACK), Has(info, TCPI_OPT_TIMESTAMPS), Has(info, TCPI_OPT_ECN)),
-            Timestamps = timestamps,
+            Timestamps = timestamps with { Ahead = sentTimestamp is { } sent ? PacingLead.Between(timestamps, sent) : PacingLead.Of(info) },
             Options = options,
             Congestion = new CongestionState(OptionReader.CongestionAlgorithm(socket), (int)info.tcpi_snd_cwnd, unchecked((int)info.tcpi_snd_ssthresh),
                 TimeSpan.FromMicroseconds(info.tcpi_rtt), TimeSpan.FromMicroseconds(info.tcpi_min_rtt), info.tcpi_delivery_rate, info.tcpi_pacing_rate,

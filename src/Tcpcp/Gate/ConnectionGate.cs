@@ -11,7 +11,7 @@ namespace Tcpcp.Gate;
 /// </summary>
 /// <remarks>
 /// Two parts (nftables, table <c>inet tcpcp</c>). A connection in the set <c>closed</c> is dropped in both directions; the entry belongs to one
-/// pass and outlives program and socket. And a socket with the gate's mark is cut off by two static rules as long as it lives. Egress drops in
+/// pass and outlives program and socket. The map <c>stamps</c> notes the timestamp of the first segment that was kept back. And a socket with the gate's mark is cut off by two static rules as long as it lives. Egress drops in
 /// the output hook leave SND.NXT where it is: a segment that did not go out does not count as sent.
 /// </remarks>
 internal sealed class ConnectionGate : IDisposable
@@ -19,6 +19,7 @@ internal sealed class ConnectionGate : IDisposable
     private const string TableName = "tcpcp";
 
     private static readonly FourTupleSet s_closed = new(FourTupleSet.NFPROTO_INET, TableName, "closed");
+    private static readonly FourTupleSet s_stamps = new(FourTupleSet.NFPROTO_INET, TableName, "stamps");
 
     // Network namespaces (by the kernel's cookie) that have the table: looking again costs a millisecond.
     private static readonly ConcurrentDictionary<ulong, bool> s_equipped = new();
@@ -57,6 +58,12 @@ internal sealed class ConnectionGate : IDisposable
     /// <returns>False if another pass has closed it already.</returns>
     public bool Close(FourTuple connection) => _elements.Add(s_closed, connection);
 
+    /// <summary>Before the gate closes: forgets the timestamp that it has noted of the connection at an earlier time.</summary>
+    public void ForgetTimestamp(FourTuple connection) => _elements.Remove(s_stamps, connection);
+
+    /// <summary>TSval of the first segment that the closed gate has kept back; null if there was none, or it had no timestamp.</summary>
+    public uint? KeptTimestamp(FourTuple connection) => _elements.TryGetValue(s_stamps, connection);
+
     /// <summary>Lets the connection's packets through again.</summary>
     /// <returns>False if it was open.</returns>
     public bool Open(FourTuple connection) => _elements.Remove(s_closed, connection);
@@ -88,19 +95,25 @@ internal sealed class ConnectionGate : IDisposable
                 create table inet {{TableName}}
                 add set inet {{TableName}} closed4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; }
                 add set inet {{TableName}} closed6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; }
+                add map inet {{TableName}} stamps4 { typeof {{Key("ip")}} : tcp option timestamp tsval; flags dynamic,timeout; timeout 1m; size 65536; }
+                add map inet {{TableName}} stamps6 { typeof {{Key("ip6")}} : tcp option timestamp tsval; flags dynamic,timeout; timeout 1m; size 65536; }
                 add chain inet {{TableName}} egress { type filter hook output priority raw; }
                 add rule inet {{TableName}} egress meta mark {{marked}}
-                add rule inet {{TableName}} egress ip saddr . tcp sport . ip daddr . tcp dport @closed4 drop
-                add rule inet {{TableName}} egress ip6 saddr . tcp sport . ip6 daddr . tcp dport @closed6 drop
+                add rule inet {{TableName}} egress {{Key("ip")}} @closed4 drop
+                add rule inet {{TableName}} egress {{Key("ip6")}} @closed6 drop
                 add chain inet {{TableName}} ingress { type filter hook prerouting priority raw; }
                 add rule inet {{TableName}} ingress ip daddr . tcp dport . ip saddr . tcp sport @closed4 drop
                 add rule inet {{TableName}} ingress ip6 daddr . tcp dport . ip6 saddr . tcp sport @closed6 drop
                 add rule inet {{TableName}} ingress meta l4proto tcp socket mark {{marked}}
                 """);
+            TimestampRule.Insert(TableName, "egress", "closed4", "stamps4", ipv6: false);
+            TimestampRule.Insert(TableName, "egress", "closed6", "stamps6", ipv6: true);
         }
         catch (NftablesException e) when (e.Reason.Contains("File exists", StringComparison.Ordinal))
         {
             // Another program of this host has made it.
         }
     }
+
+    private static string Key(string family) => $"{family} saddr . tcp sport . {family} daddr . tcp dport";
 }

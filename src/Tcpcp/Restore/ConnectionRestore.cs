@@ -54,12 +54,7 @@ internal static class ConnectionRestore
         RawSocket.Connect(socket, snapshot.Connection.Peer, ipv6Socket);
         RepairMode.SetNegotiated(socket, snapshot.Negotiated);
         if (snapshot.Negotiated.Timestamps)
-        {
-            TimeSpan stoodStill = Stopwatch.GetElapsedTime(stoodStillSince);
-            TimeSpan lead = PacingLead.Of(snapshot.Congestion, snapshot.Negotiated.SendMss);
-            RepairMode.SetTimestamp(socket, snapshot.Timestamps.Advanced(lead > stoodStill ? lead : stoodStill), snapshot.Timestamps.Microseconds);
-        }
-
+            RepairMode.SetTimestamp(socket, snapshot.Timestamps.Advanced(Stopwatch.GetElapsedTime(stoodStillSince)), snapshot.Timestamps.Microseconds);
         if (!ipv6Socket)
             SocketOption.SetBytes(socket, IPPROTO_IP, IP_OPTIONS, []); // computes the MSS anew; connect did before it knew the options
 

@@ -5,7 +5,7 @@ namespace Tcpcp.Core.Tests.Snapshot;
 public class TimestampClockTests
 {
     private static readonly Gen<TimestampClock> s_clock =
-        Gen.Select(Gen.OneOf(Gen.UInt, Gen.UInt[uint.MaxValue - 5, uint.MaxValue]), Gen.Bool, (value, microseconds) => new TimestampClock(value, microseconds));
+        Gen.Select(Gen.OneOf(Gen.UInt, Gen.UInt[uint.MaxValue - 5, uint.MaxValue]), Gen.Bool, (value, microseconds) => new TimestampClock(value, microseconds, TimeSpan.Zero));
 
     private static readonly Gen<TimeSpan> s_elapsed = Gen.Long[0, TimeSpan.TicksPerMinute].Select(ticks => new TimeSpan(ticks));
 
@@ -17,6 +17,10 @@ public class TimestampClockTests
     [Fact]
     public void It_is_at_most_two_units_ahead() => Gen.Select(s_clock, s_elapsed).Sample((clock, elapsed) =>
         Ahead(clock, elapsed) <= Units(clock, elapsed) + 2);
+
+    [Fact]
+    public void It_shows_at_least_how_far_the_sent_timestamps_can_have_been_ahead() => Gen.Select(s_clock, s_elapsed, s_elapsed).Sample((clock, elapsed, ahead) =>
+        (clock with { Ahead = ahead }).Advanced(elapsed) == clock.Advanced(ahead > elapsed ? ahead : elapsed));
 
     [Fact]
     public void It_never_steps_back() => Gen.Select(s_clock, s_elapsed, s_elapsed).Sample((clock, one, other) =>
@@ -37,7 +41,7 @@ public class TimestampClockTests
     [InlineData(1001u, false, 250, 1252u)]
     [InlineData(1000u, true, 250, 251002u)]
     public void It_counts_in_its_unit_and_wraps(uint value, bool microseconds, int milliseconds, uint expected) =>
-        Assert.Equal(expected, new TimestampClock(value, microseconds).Advanced(TimeSpan.FromMilliseconds(milliseconds)));
+        Assert.Equal(expected, new TimestampClock(value, microseconds, TimeSpan.Zero).Advanced(TimeSpan.FromMilliseconds(milliseconds)));
 
     private static long Ahead(TimestampClock clock, TimeSpan elapsed) => unchecked(clock.Advanced(elapsed) - (clock.Value & ~1u));
 
