@@ -85,14 +85,14 @@ public sealed class FrozenConnection : IDisposable
         PassableSocket passable = Passability.Require(socket, gate.Options);
         FrozenConnection frozen = new(socket, gate, passable, OptionReader.Read(socket, passable.IPv6Socket && !passable.V4Mapped), epoch);
         SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
-        bool isPaced = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0 && PacingLead.Of(info) > TimeSpan.Zero;
-        if (isPaced)
+        bool mayBeAhead = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0 && info.tcpi_last_data_sent < PacingLead.LongestMilliseconds;
+        if (mayBeAhead)
             gate.ForgetTimestamp(passable.Connection);
         if (!gate.Close(passable.Connection))
             throw new NotPassableException(NotPassableReason.AlreadyPassing, passable.Connection, "its gate is closed already: another pass of it is open.");
         try
         {
-            frozen.Enter(slot, isPaced);
+            frozen.Enter(slot, mayBeAhead);
             Passability.RequireUnchanged(socket, passable.Connection, frozen._options.OutOfBandInline);
             return frozen;
         }
@@ -179,15 +179,15 @@ public sealed class FrozenConnection : IDisposable
     }
 
     // The gate's entry is there already: egress is closed before anything is captured.
-    private void Enter(uint slot, bool isPaced)
+    private void Enter(uint slot, bool mayBeAhead)
     {
         SocketOption.Set(_socket, SOL_SOCKET, SO_MARK, _gate.Options.Mark | (slot & ~_gate.Options.MarkMask));
         SocketOption.Set(_socket, SOL_SOCKET, SO_KEEPALIVE, 0);
         SocketOption.Set(_socket, IPPROTO_TCP, TCP_USER_TIMEOUT, LongUserTimeoutMilliseconds);
         RepairMode.Enter(_socket);
-        if (isPaced)
+        if (mayBeAhead)
         {
-            // Its timestamps may be ahead of its clock: the window probe that leaving repair mode makes stops at the gate, which notes its timestamp.
+            // Where a socket is paced, its timestamps are: the window probe that leaving repair mode makes stops at the gate, which notes its timestamp.
             RepairMode.Leave(_socket, probe: true);
             RepairMode.Enter(_socket);
             _sentTimestamp = _gate.KeptTimestamp(Connection);

@@ -7,7 +7,7 @@ public sealed class CommandTests
     [Fact]
     public async Task Demo_prints_one_object_and_nothing_else_and_leaves_nothing_behind()
     {
-        (int exitCode, string output, string error) = await Command.RunAsync("demo", "--json", "--size", "60", "--rate", "30");
+        (int exitCode, string output, string error) = await Command.RunAsync("demo", "--json", "--size", "60", "--rate", "15");
         Assert.True(exitCode == 0, output + error);
         JsonElement report = JsonDocument.Parse(output).RootElement;
         Assert.True(report.GetProperty("sha256_equal").GetBoolean());

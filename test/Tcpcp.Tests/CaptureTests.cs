@@ -36,8 +36,8 @@ public sealed class CaptureTests(PassLab lab) : IClassFixture<PassLab>
         Assert.Equal(bytes, pair.Service.Send(bytes));
         ConnectionSnapshot snapshot = pair.Freeze().Capture();
         Assert.Equal(pair.Service.LastSent(bytes), (byte[])[.. snapshot.Sent.Span, .. snapshot.Unsent.Span]);
-        // The initial window is ten segments (RFC 6928).
-        Assert.Equal(Math.Min(bytes, 10 * snapshot.Negotiated.SendMss), snapshot.Sent.Length);
+        // The initial window is ten segments (RFC 6928), and on a busy machine a tail-loss probe may have gone out too.
+        Assert.InRange(snapshot.Sent.Length, Math.Min(bytes, 10 * snapshot.Negotiated.SendMss), Math.Min(bytes, 11 * snapshot.Negotiated.SendMss));
     }
 
     [Fact]

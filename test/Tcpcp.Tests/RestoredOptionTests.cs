@@ -155,7 +155,14 @@ public sealed class RestoredOptionTests(PassLab lab) : IClassFixture<PassLab>
         int left = 8 << 20;
         await Until.True(() => (left -= pair.Peer.Send(left)) >= 0 && pair.Service.Socket.Available > 300_000);
         using (lab.LoseToPeer(lab.Origin))
-            pair.Service.Send(1 << 20);
+        {
+            await Until.True(() =>
+            {
+                pair.Service.Send(1 << 20);
+                return SocketState.Unsent(pair.Service.Socket) > 100_000;
+            });
+        }
+
         ConnectionSnapshot snapshot = pair.PassTo(lab.Destination);
         Assert.True(snapshot.Unread.Length > 300_000 && snapshot.Unsent.Length > 100_000, $"{snapshot.Unread.Length} {snapshot.Unsent.Length}");
         Assert.Equal(0, SocketState.LockedBuffers(pair.Service.Socket));

@@ -9,7 +9,7 @@ namespace Tcpcp.Linux.Nftables;
 /// add @map { ip saddr . tcp sport . ip daddr . tcp dport : tcp option timestamp tsval }</c>. By raw nfnetlink: libnftables 1.0.6 ends the process with an
 /// assertion when it translates a concatenated key with a value.
 /// </summary>
-[KernelHeader("linux/netfilter/nf_tables.h", "linux/netfilter.h", "netinet/in.h")]
+[KernelHeader("netinet/in.h", "linux/netlink.h", "linux/netfilter.h", "linux/netfilter/nfnetlink.h", "linux/netfilter/nf_tables.h")]
 internal static class TimestampRule
 {
     private const ushort NFNL_MSG_BATCH_BEGIN = 0x10;

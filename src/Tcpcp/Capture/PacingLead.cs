@@ -10,6 +10,9 @@ namespace Tcpcp.Capture;
 /// </summary>
 internal static class PacingLead
 {
+    /// <summary>A socket that has sent no data for so long is not ahead of its clock, at whatever rate it is paced.</summary>
+    public const int LongestMilliseconds = 1000;
+
     private const int MaxSegmentBytes = 64 << 10; // GSO_LEGACY_MAX_SIZE
     private const int HeaderBytes = 128;
     private const int MicrosecondsPerHalving = 512; // tcp_tso_rtt_log
@@ -20,7 +23,7 @@ internal static class PacingLead
     // tcpi_last_data_sent counts in jiffies.
     private const int JiffyMilliseconds = 10;
 
-    private static readonly TimeSpan s_limit = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_limit = TimeSpan.FromMilliseconds(LongestMilliseconds);
 
     /// <summary>How far a timestamp that was sent is ahead of the clock.</summary>
     public static TimeSpan Between(TimestampClock clock, uint sent)
