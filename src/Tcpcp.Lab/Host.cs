@@ -82,6 +82,14 @@ internal sealed class Host
         return capture;
     }
 
+    /// <summary>Writes every frame of connections between two addresses of this host, each once.</summary>
+    public PacketCapture StartLoopbackCapture(string path)
+    {
+        PacketCapture capture = PacketCapture.Start(Thread.Run(() => PacketSocket.Open("lo", ignoreOutgoing: true)), "lo", path);
+        _captures.Add(capture);
+        return capture;
+    }
+
     /// <summary>Loses some of the host's IP packets at random (IPv6 neighbour discovery and ARP excepted), until the next call.</summary>
     /// <param name="percent">0 to 100, in steps of 0.01; 0 loses none.</param>
     public void SetLoss(double percent, LossDirection direction) => _switch.Run(() => PacketLoss.Set(_port, percent, direction));

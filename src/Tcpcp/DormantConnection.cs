@@ -1,7 +1,10 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Tcpcp.Core;
 using Tcpcp.Gate;
+using Tcpcp.Linux;
+using Tcpcp.Linux.Packets;
 using Tcpcp.Linux.Tcp;
 using Tcpcp.Restore;
 using static Tcpcp.Linux.Tcp.SocketLevel;
@@ -22,15 +25,18 @@ public sealed class DormantConnection : IDisposable
 
     private readonly ConnectionGate _gate;
     private readonly ConnectionSnapshot _snapshot;
+    private readonly PeerSegmentSocket? _peer;
     private SafeSocketHandle? _socket;
     private bool _tailIsSent;
+    private bool _isQueued;
     private bool _ownsGate;
 
-    private DormantConnection(SafeSocketHandle socket, ConnectionGate gate, ConnectionSnapshot snapshot)
+    private DormantConnection(SafeSocketHandle socket, ConnectionGate gate, ConnectionSnapshot snapshot, PeerSegmentSocket? peer)
     {
         _socket = socket;
         _gate = gate;
         _snapshot = snapshot;
+        _peer = peer;
     }
 
     /// <summary>The connection's name.</summary>
@@ -70,11 +76,17 @@ public sealed class DormantConnection : IDisposable
     internal static DormantConnection Restore(ConnectionSnapshot snapshot, ConnectionGate gate, uint slot, long stoodStillSince)
     {
         SnapshotValidator.ThrowIfInvalid(snapshot);
-        if (snapshot.State != TcpState.Established)
-            throw new InvalidSnapshotException($"The snapshot of {snapshot.Connection} is of state {snapshot.State}; only Established can be restored.");
         uint mark = gate.Options.Mark | (slot & ~gate.Options.MarkMask);
-        SafeSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, stoodStillSince);
-        return new DormantConnection(socket, gate, snapshot);
+        PeerSegmentSocket? peer = FinRestore.OpenPeer(snapshot, gate.Options.ArrivalMark);
+        try
+        {
+            return new DormantConnection(ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince), gate, snapshot, peer);
+        }
+        catch
+        {
+            peer?.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Lets the connection live: from now on this host owns it.</summary>
@@ -104,10 +116,35 @@ public sealed class DormantConnection : IDisposable
             RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
         }
 
+        if (_snapshot.State.HasOpenFin())
+            WriteFin(socket);
         SocketOption.Set(socket, SOL_SOCKET, SO_MARK, _snapshot.Options.Mark);
         _gate.Open(Connection);
-        RepairMode.Leave(socket, probe: _tailIsSent && open > 0);
+        if (!_isQueued)
+            RepairMode.Leave(socket, probe: _tailIsSent && open > 0);
         return socket;
+    }
+
+    // The own FIN has to be written before the peer's packets come in, or a FIN among them would lead to another state. What is not sent yet is written
+    // behind the closed gate: a segment that the gate keeps back stays unsent.
+    private void WriteFin(SafeHandle socket)
+    {
+        if (_tailIsSent && _snapshot.SndNxt == _snapshot.WriteSeq)
+        {
+            FinRestore.WriteSentFin(socket);
+        }
+        else
+        {
+            RepairMode.Leave(socket, probe: false);
+            _isQueued = true;
+            if (!_tailIsSent)
+                QueueWriter.Send(socket, Tail.Span, _snapshot.Sent.Length, apart: true); // in a larger segment the kernel might defer it (tcp_tso_should_defer)
+            QueueWriter.Send(socket, _snapshot.Unsent.Span, _snapshot.Sent.Length);
+            RawSocket.ShutDownSending(socket);
+        }
+
+        if (_snapshot.State == TcpState.Closing)
+            FinRestore.ReceiveFin(_peer!, _snapshot);
     }
 
     /// <summary>Second half, after the held packets were replayed: what was never sent leaves, and the application's options hold.</summary>
@@ -116,15 +153,43 @@ public sealed class DormantConnection : IDisposable
         SafeSocketHandle socket = _socket!;
         _socket = null;
         TcpSocketOptions options = _snapshot.Options;
-        if (!_tailIsSent || _snapshot.Unsent.Length > 0)
-            SocketOption.Set(socket, IPPROTO_TCP, TCP_NODELAY, 1); // else Nagle's algorithm may hold the tail back
-        if (!_tailIsSent)
-            QueueWriter.Send(socket, Tail.Span, _snapshot.Sent.Length);
+        if (!_tailIsSent || _isQueued || _snapshot.Unsent.Length > 0)
+            SocketOption.Set(socket, IPPROTO_TCP, TCP_NODELAY, 1); // else Nagle's algorithm may hold the tail back; and it pushes what is queued
+        if (!_tailIsSent && !_isQueued)
+            SendLive(socket, Tail);
+        if (!_tailIsSent && SocketQueues.UnsentBytes(socket) > (_isQueued ? _snapshot.WriteSeq - _snapshot.SndNxt : 0))
+            CountAsSent(socket);
         if (options.Cork)
             SocketOption.Set(socket, IPPROTO_TCP, TCP_CORK, 1);
-        QueueWriter.Send(socket, _snapshot.Unsent.Span, _snapshot.Sent.Length);
+        if (!_isQueued)
+            SendLive(socket, _snapshot.Unsent);
         SocketOption.Set(socket, IPPROTO_TCP, TCP_NODELAY, options.NoDelay ? 1 : 0);
         OptionWriter.WriteLive(socket, options);
+        if (_snapshot.FinReceived && _snapshot.Window.RcvWup != _snapshot.RcvNxt)
+            FinRestore.AcknowledgeFin(_peer!, _snapshot);
+    }
+
+    // The tail did not leave: a full queue of the interface, for instance. It must not stay unsent: if the peer has it already, its acknowledgements would be
+    // for what this end has not sent, and would be discarded for ever. As sent it is retransmitted in time.
+    private static void CountAsSent(SafeHandle socket)
+    {
+        RepairMode.Enter(socket);
+        RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
+        SocketOption.Set(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+        RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
+        RepairMode.Leave(socket, probe: true);
+    }
+
+    // An RST of the peer may have come first: the application learns of it as it would have at the origin.
+    private void SendLive(SafeHandle socket, ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            QueueWriter.Send(socket, bytes.Span, _snapshot.Sent.Length);
+        }
+        catch (KernelException e) when (e.Errno is Errno.EPIPE or Errno.ECONNRESET or Errno.ETIMEDOUT)
+        {
+        }
     }
 
     /// <summary>Discards the copy silently, unless it was activated.</summary>
@@ -137,6 +202,7 @@ public sealed class DormantConnection : IDisposable
             _socket = null;
         }
 
+        _peer?.Dispose();
         if (_ownsGate)
             _gate.Dispose();
     }

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Tcpcp.Capture;
 using Tcpcp.Core;
 using Tcpcp.Gate;
+using Tcpcp.Linux.Packets;
 using Tcpcp.Linux.Tcp;
 using static Tcpcp.Linux.Tcp.SocketLevel;
 using static Tcpcp.Linux.Tcp.TcpOption;
@@ -187,12 +188,32 @@ public sealed class FrozenConnection : IDisposable
         RepairMode.Enter(_socket);
         if (mayBeAhead)
         {
-            // Where a socket is paced, its timestamps are: the window probe that leaving repair mode makes stops at the gate, which notes its timestamp.
-            RepairMode.Leave(_socket, probe: true);
-            RepairMode.Enter(_socket);
+            LetSpeak();
             _sentTimestamp = _gate.KeptTimestamp(Connection);
         }
 
         _inFlight = ConnectionCapture.InFlightBytes(_socket);
+    }
+
+    // Where a socket is paced, its timestamps are too. Something that it says now stops at the gate, which notes its timestamp.
+    private void LetSpeak()
+    {
+        SocketOption.Get(_socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
+        if ((TcpState)info.tcpi_state == TcpState.Established)
+        {
+            RepairMode.Leave(_socket, probe: true);
+            RepairMode.Enter(_socket);
+            return;
+        }
+
+        // There is no probe in the other states: an old byte is answered in every one.
+        RepairMode.SelectQueue(_socket, TCP_RECV_QUEUE);
+        SequenceNumber received = RepairMode.QueueSequence(_socket);
+        RepairMode.SelectQueue(_socket, TCP_SEND_QUEUE);
+        SequenceNumber acknowledged = RepairMode.QueueSequence(_socket) - SocketQueues.UnacknowledgedBytes(_socket);
+        RepairMode.SelectQueue(_socket, TCP_NO_QUEUE);
+        ushort window = (ushort)Math.Min(RepairMode.Window(_socket).SndWnd >> info.SndWscale, ushort.MaxValue);
+        using PeerSegmentSocket peer = PeerSegmentSocket.Open(Connection, _gate.Options.ArrivalMark);
+        peer.Deliver(new PeerSegment(received - 1, acknowledged, window, DataBytes: 1));
     }
 }

@@ -62,7 +62,7 @@ public sealed class CaptureTests(PassLab lab) : IClassFixture<PassLab>
         SequenceNumber una = tap.FromPeer[^1].Acknowledgement;
         using IDisposable loss = lab.LoseToPeer(lab.Origin);
         pair.Service.Send(1000);
-        ForgedAcknowledgement.Send(lab, pair.Connection, tap.FromPeer[^1], una + 400);
+        ForgedSegment.SendAcknowledgement(lab, pair.Connection, tap.FromPeer[^1], una + 400);
         await Until.True(() => SocketState.Unacknowledged(pair.Service.Socket) == 600);
         ConnectionSnapshot snapshot = pair.Freeze().Capture();
         Assert.Equal(una + 400, snapshot.SndUna);

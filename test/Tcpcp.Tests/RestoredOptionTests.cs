@@ -4,6 +4,7 @@ using Tcpcp.Core;
 using Tcpcp.Lab;
 using Tcpcp.Linux.Diagnostics;
 using Tcpcp.Linux.Tcp;
+using static Tcpcp.Linux.Tcp.SocketLevel;
 
 namespace Tcpcp.Tests;
 
@@ -150,10 +151,13 @@ public sealed class RestoredOptionTests(PassLab lab) : IClassFixture<PassLab>
     [Fact]
     public async Task Buffers_that_the_captured_queues_do_not_fit_are_not_locked_either()
     {
-        await using LivePair pair = LivePair.Connect(lab);
-        await RestoreTests.WarmUpAsync(pair);
-        int left = 8 << 20;
+        // Large buffers that are not locked, as autotuning makes them in time.
+        await using LivePair pair = LivePair.Connect(lab, listener: socket => SocketState.Set(socket, SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20));
+        SocketState.Set(pair.Service.Socket, SOL_SOCKET, SO_SNDBUFFORCE, 4 << 20);
+        SocketState.Set(pair.Service.Socket, SOL_SOCKET, SO_BUF_LOCK, 0);
+        int left = 1 << 20;
         await Until.True(() => (left -= pair.Peer.Send(left)) >= 0 && pair.Service.Socket.Available > 300_000);
+        ConnectionSnapshot snapshot;
         using (lab.LoseToPeer(lab.Origin))
         {
             await Until.True(() =>
@@ -161,9 +165,10 @@ public sealed class RestoredOptionTests(PassLab lab) : IClassFixture<PassLab>
                 pair.Service.Send(1 << 20);
                 return SocketState.Unsent(pair.Service.Socket) > 100_000;
             });
+            snapshot = pair.Take(); // while nothing is acknowledged, or the queue would run empty
         }
 
-        ConnectionSnapshot snapshot = pair.PassTo(lab.Destination);
+        pair.Activate(pair.RestoreAt(lab.Destination, snapshot));
         Assert.True(snapshot.Unread.Length > 300_000 && snapshot.Unsent.Length > 100_000, $"{snapshot.Unread.Length} {snapshot.Unsent.Length}");
         Assert.Equal(0, SocketState.LockedBuffers(pair.Service.Socket));
         await pair.ExchangeAsync();

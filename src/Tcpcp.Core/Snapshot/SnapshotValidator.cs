@@ -62,26 +62,23 @@ public static class SnapshotValidator
 
     private static string? FindQueueFault(ConnectionSnapshot snapshot, int maxQueueBytes)
     {
-        if (snapshot.State is not (TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2 or TcpState.CloseWait
-            or TcpState.LastAck or TcpState.Closing))
+        if (!snapshot.State.IsPassable())
             return $"a connection in state {snapshot.State} cannot be passed.";
         if ((long)snapshot.Sent.Length + snapshot.Unsent.Length > maxQueueBytes)
             return $"the send queue has {(long)snapshot.Sent.Length + snapshot.Unsent.Length} bytes, the limit is {maxQueueBytes}.";
         if (snapshot.Unread.Length > maxQueueBytes)
             return $"the receive queue has {snapshot.Unread.Length} bytes, the limit is {maxQueueBytes}.";
 
-        bool finWritten = snapshot.State is not (TcpState.Established or TcpState.CloseWait);
-        if (snapshot.FinWritten != finWritten)
+        if (snapshot.FinWritten != snapshot.State.HasOwnFin())
             return $"state {snapshot.State} and the own FIN contradict each other.";
-        bool finReceived = snapshot.State is TcpState.CloseWait or TcpState.LastAck or TcpState.Closing;
-        if (snapshot.FinReceived != finReceived)
+        if (snapshot.FinReceived != snapshot.State.HasPeersFin())
             return $"state {snapshot.State} and the peer's FIN contradict each other.";
 
         if (snapshot.State == TcpState.FinWait2 && snapshot.Sent.Length + snapshot.Unsent.Length > 0)
             return "state FinWait2 and the send queue contradict each other: all is acknowledged.";
 
         // The own FIN counts one until it is acknowledged, which FIN_WAIT2 says.
-        int fin = finWritten && snapshot.State != TcpState.FinWait2 ? 1 : 0;
+        int fin = snapshot.State.HasOpenFin() ? 1 : 0;
         int written = snapshot.WriteSeq - snapshot.SndUna;
         if (written != snapshot.Sent.Length + snapshot.Unsent.Length + fin)
             return $"the send queue has {snapshot.Sent.Length} + {snapshot.Unsent.Length} bytes, the sequence numbers say {written - fin}.";

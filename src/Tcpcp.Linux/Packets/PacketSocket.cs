@@ -21,6 +21,7 @@ internal sealed partial class PacketSocket : IDisposable
     private const int SO_TIMESTAMPNS = 35;
     private const int SOL_PACKET = 263;
     private const int PACKET_STATISTICS = 6; // linux/if_packet.h
+    private const int PACKET_IGNORE_OUTGOING = 23;
     private const short POLLIN = 1;
     private const ushort ETH_P_ALL_BigEndian = 0x0300; // linux/if_ether.h: 0x0003
 
@@ -38,7 +39,8 @@ internal sealed partial class PacketSocket : IDisposable
     /// <summary>Opens a socket on an interface of the calling thread's network namespace (CAP_NET_RAW, CAP_NET_ADMIN).</summary>
     /// <param name="interfaceName">Such as <c>eth0</c>.</param>
     /// <param name="queueBytes">Room for frames that wait to be received.</param>
-    public static PacketSocket Open(string interfaceName, int queueBytes = 256 * 1024 * 1024)
+    /// <param name="ignoreOutgoing">Only what arrives: on loopback every frame is sent and arrives.</param>
+    public static PacketSocket Open(string interfaceName, int queueBytes = 256 * 1024 * 1024, bool ignoreOutgoing = false)
     {
         uint index = if_nametoindex(interfaceName);
         if (index == 0)
@@ -52,6 +54,8 @@ internal sealed partial class PacketSocket : IDisposable
         {
             opened.Set(SO_RCVBUFFORCE, queueBytes / 2, "SO_RCVBUFFORCE"); // the kernel doubles it
             opened.Set(SO_TIMESTAMPNS, 1, "SO_TIMESTAMPNS");
+            if (ignoreOutgoing)
+                opened.Set(PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING", SOL_PACKET);
             PacketAddress address = new() { Family = AF_PACKET, Protocol = ETH_P_ALL_BigEndian, Index = (int)index };
             if (bind(handle, in address, Marshal.SizeOf<PacketAddress>()) != 0)
                 throw KernelException.Last("bind(AF_PACKET)", interfaceName);
@@ -95,9 +99,9 @@ internal sealed partial class PacketSocket : IDisposable
         _buffer.Dispose();
     }
 
-    private void Set(int option, int value, string name)
+    private void Set(int option, int value, string name, int level = SOL_SOCKET)
     {
-        if (setsockopt(_handle, SOL_SOCKET, option, in value, sizeof(int)) != 0)
+        if (setsockopt(_handle, level, option, in value, sizeof(int)) != 0)
             throw KernelException.Last($"setsockopt({name})");
     }
 

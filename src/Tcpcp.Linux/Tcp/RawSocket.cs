@@ -37,6 +37,14 @@ internal static unsafe partial class RawSocket
             throw KernelException.Last("connect", endPoint.ToString());
     }
 
+    /// <summary>Closes the sending side: the FIN stands after all that was written. In repair mode with the send queue selected it counts as sent.</summary>
+    /// <exception cref="KernelException">The connection has ended (ENOTCONN).</exception>
+    public static void ShutDownSending(SafeHandle socket)
+    {
+        if (shutdown(socket, SHUT_WR) != 0)
+            throw KernelException.Last("shutdown(SHUT_WR)");
+    }
+
     /// <summary>Dissolves the connection (connect to AF_UNSPEC). In repair mode this sends nothing, and makes every later shutdown harmless.</summary>
     public static void Dissolve(SafeHandle socket)
     {
@@ -104,6 +112,9 @@ internal static unsafe partial class RawSocket
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int bind(SafeHandle socket, byte* address, uint length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int shutdown(SafeHandle socket, int how);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int connect(SafeHandle socket, byte* address, uint length);

@@ -38,9 +38,12 @@ internal static class SocketLevel
     public const int SOCK_SNDBUF_LOCK = 1;
     public const int SOCK_RCVBUF_LOCK = 2;
 
+    public const int SHUT_WR = 1;
+
     public const int MSG_OOB = 0x1;
     public const int MSG_PEEK = 0x2;
     public const int MSG_DONTWAIT = 0x40;
+    public const int MSG_EOR = 0x80;
     public const int MSG_NOSIGNAL = 0x4000;
 }
 

@@ -41,12 +41,13 @@ internal static unsafe partial class SocketQueues
     }
 
     /// <summary>Sends without waiting: into the network, or into the queue that repair mode has selected.</summary>
+    /// <param name="apart">What is written later does not go into the same segment.</param>
     /// <returns>The count of bytes taken, or the negative error number.</returns>
-    public static int Send(SafeHandle socket, ReadOnlySpan<byte> bytes)
+    public static int Send(SafeHandle socket, ReadOnlySpan<byte> bytes, bool apart = false)
     {
         fixed (byte* pointer = bytes)
         {
-            nint count = send(socket, pointer, (nuint)bytes.Length, SocketLevel.MSG_DONTWAIT | SocketLevel.MSG_NOSIGNAL);
+            nint count = send(socket, pointer, (nuint)bytes.Length, SocketLevel.MSG_DONTWAIT | SocketLevel.MSG_NOSIGNAL | (apart ? SocketLevel.MSG_EOR : 0));
             return count >= 0 ? (int)count : -Marshal.GetLastPInvokeError();
         }
     }

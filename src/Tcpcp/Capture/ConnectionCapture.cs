@@ -19,7 +19,7 @@ internal static class ConnectionCapture
     /// <param name="inFlight">From <see cref="InFlightBytes"/>.</param>
     /// <param name="sentTimestamp">TSval that is not before any that was sent; null: not known, to be estimated.</param>
     /// <param name="clockReadAt">When the timestamp clock was read (<see cref="Stopwatch.GetTimestamp"/>): it stands still since then.</param>
-    /// <exception cref="NotPassableException">The sequence numbers kept moving, or the connection has ended or been shut down meanwhile.</exception>
+    /// <exception cref="NotPassableException">The sequence numbers kept moving, or the connection has ended meanwhile.</exception>
     public static ConnectionSnapshot Capture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight, uint? sentTimestamp,
         out long clockReadAt)
     {
@@ -57,7 +57,8 @@ internal static class ConnectionCapture
         // The order matters: the send queue is selected last, and afterwards none is: a stray write then fails and is not lost in silence.
         int unacknowledged = SocketQueues.UnacknowledgedBytes(socket);
         SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
-        Passability.RequireEstablished(info, passable.Connection);
+        TcpState state = Passability.RequirePassable(info, passable.Connection);
+        int openFin = state.HasOpenFin() ? 1 : 0; // counts in SIOCOUTQ and write_seq, and is no byte of the queue
         RepairWindow window = RepairMode.Window(socket);
         int mssClamp = SocketOption.Get(socket, IPPROTO_TCP, TCP_MAXSEG); // in repair mode: the peer's MSS option
 
@@ -67,24 +68,27 @@ internal static class ConnectionCapture
 
         RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
         SequenceNumber writeSeq = RepairMode.QueueSequence(socket);
-        ReadOnlyMemory<byte> written = ReadSendQueue(socket, unacknowledged);
+        ReadOnlyMemory<byte> written = ReadSendQueue(socket, unacknowledged - openFin);
         RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
 
         int unsent = unacknowledged - inFlight;
-        if (written.Length != unacknowledged || unsent < 0 || HasMoved(socket, rcvNxt, writeSeq, unread.Length, unacknowledged))
+        int unsentBytes = unsent > 0 ? unsent - openFin : 0; // the FIN is the last
+        if (written.Length != unacknowledged - openFin || unsent < 0 || HasMoved(socket, rcvNxt, writeSeq, unread.Length, unacknowledged))
             return null;
         return new ConnectionSnapshot
         {
             Connection = passable.Connection,
             IsV4Mapped = passable.V4Mapped,
-            State = (TcpState)info.tcpi_state,
+            State = state,
             SndUna = writeSeq - unacknowledged,
             SndNxt = writeSeq - unsent,
             WriteSeq = writeSeq,
-            Sent = written[..^unsent],
-            Unsent = written[^unsent..],
+            Sent = written[..^unsentBytes],
+            Unsent = written[^unsentBytes..],
+            FinWritten = state.HasOwnFin(),
             RcvNxt = rcvNxt,
             Unread = unread,
+            FinReceived = state.HasPeersFin(),
             Window = window,
             Negotiated = new NegotiatedOptions(mssClamp, (int)info.tcpi_snd_mss, Has(info, TCPI_OPT_WSCALE), info.SndWscale, info.RcvWscale,
                 Has(info, TCPI_OPT_SACK), Has(info, TCPI_OPT_TIMESTAMPS), Has(info, TCPI_OPT_ECN)),

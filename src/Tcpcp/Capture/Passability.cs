@@ -25,7 +25,7 @@ internal static class Passability
         SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
         TcpState state = (TcpState)info.tcpi_state;
         FourTuple? ends = state is TcpState.Listen or TcpState.Closed or TcpState.SynSent ? null : EndsOf(socket, out _, out _);
-        if (state != TcpState.Established || ends is null)
+        if (!state.IsPassable() || ends is null)
             throw new NotPassableException(NotPassableReason.State, ends, $"A connection in state {state} cannot be passed.");
 
         FourTuple connection = RawSocket.Ends(socket, out bool ipv6, out bool v4Mapped);
@@ -47,17 +47,20 @@ internal static class Passability
     public static void RequireUnchanged(SafeHandle socket, FourTuple connection, bool outOfBandInline)
     {
         SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
-        RequireEstablished(info, connection);
+        RequirePassable(info, connection);
         if (SocketQueues.HasUrgentData(socket) || (!outOfBandInline && HasUrgentMark(socket)))
             throw new NotPassableException(NotPassableReason.UrgentData, connection,
                 "urgent data is unread or was read before the data in front of it; it can be passed when the application has read both.");
     }
 
-    /// <exception cref="NotPassableException">It is in another state.</exception>
-    public static void RequireEstablished(in TcpInfo info, FourTuple connection)
+    /// <returns>The state.</returns>
+    /// <exception cref="NotPassableException">It is one that cannot be passed.</exception>
+    public static TcpState RequirePassable(in TcpInfo info, FourTuple connection)
     {
-        if ((TcpState)info.tcpi_state != TcpState.Established)
-            throw new NotPassableException(NotPassableReason.State, connection, $"A connection in state {(TcpState)info.tcpi_state} cannot be passed.");
+        TcpState state = (TcpState)info.tcpi_state;
+        return state.IsPassable()
+            ? state
+            : throw new NotPassableException(NotPassableReason.State, connection, $"A connection in state {state} cannot be passed.");
     }
 
     // SIOCINQ and a peek end at an urgent mark, even if the urgent byte was read, and what is beyond it would be lost; inline, the mark does not count.

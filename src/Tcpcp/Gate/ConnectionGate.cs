@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
 using Tcpcp.Linux.Nftables;
+using Tcpcp.Linux.Packets;
 using Tcpcp.Linux.Tcp;
 
 namespace Tcpcp.Gate;
@@ -11,8 +12,9 @@ namespace Tcpcp.Gate;
 /// </summary>
 /// <remarks>
 /// Two parts (nftables, table <c>inet tcpcp</c>). A connection in the set <c>closed</c> is dropped in both directions; the entry belongs to one
-/// pass and outlives program and socket. The map <c>stamps</c> notes the timestamp of the first segment that was kept back. And a socket with the gate's mark is cut off by two static rules as long as it lives. Egress drops in
-/// the output hook leave SND.NXT where it is: a segment that did not go out does not count as sent.
+/// pass and outlives program and socket. The map <c>stamps</c> notes the timestamp of the first segment that was kept back. And a socket with the
+/// gate's mark is cut off by two static rules as long as it lives. Egress drops in the output hook leave SND.NXT where it is: a segment that did
+/// not go out does not count as sent. What this host itself makes for a socket behind the gate (<see cref="PeerSegmentSocket"/>) comes in by its mark.
 /// </remarks>
 internal sealed class ConnectionGate : IDisposable
 {
@@ -102,6 +104,7 @@ internal sealed class ConnectionGate : IDisposable
                 add rule inet {{TableName}} egress {{Key("ip")}} @closed4 drop
                 add rule inet {{TableName}} egress {{Key("ip6")}} @closed6 drop
                 add chain inet {{TableName}} ingress { type filter hook prerouting priority raw; }
+                add rule inet {{TableName}} ingress iif lo meta mark & {{options.MarkMask}} == {{options.ArrivalMark}} accept
                 add rule inet {{TableName}} ingress ip daddr . tcp dport . ip saddr . tcp sport @closed4 drop
                 add rule inet {{TableName}} ingress ip6 daddr . tcp dport . ip6 saddr . tcp sport @closed6 drop
                 add rule inet {{TableName}} ingress meta l4proto tcp socket mark {{marked}}

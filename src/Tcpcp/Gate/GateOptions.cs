@@ -13,5 +13,8 @@ public sealed record GateOptions
     /// <summary>The bits of the mark that are the gate's. Default 0xFFFF0000; the others hold the number of the pass.</summary>
     public uint MarkMask { get; init; } = 0xFFFF_0000;
 
+    /// <summary>Mark of a packet that the gate lets through: one that this host makes for a socket behind it.</summary>
+    internal uint ArrivalMark => Mark ^ (MarkMask & (~MarkMask + 1));
+
     internal bool IsGateMark(uint mark) => (mark & MarkMask) == Mark;
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
+using Tcpcp.Linux.Packets;
 using Tcpcp.Linux.Tcp;
 using static Tcpcp.Linux.Tcp.IpOption;
 using static Tcpcp.Linux.Tcp.SocketLevel;
@@ -13,20 +14,21 @@ namespace Tcpcp.Restore;
 internal static class ConnectionRestore
 {
     private const int LongUserTimeoutMilliseconds = 3_600_000;
-    private const int MaxMaxSeg = 32767; // MAX_TCP_WINDOW, the limit of TCP_MAXSEG
 
     /// <summary>How many bytes at the end of the data in flight are left out: whether they go in as sent or as unsent is decided at the activation.</summary>
     public static int TailBytes(ConnectionSnapshot snapshot) => Math.Min(snapshot.Sent.Length, snapshot.Negotiated.SendMss);
 
     /// <param name="mark">The gate's mark, set before anything can be sent.</param>
     /// <param name="stoodStillSince">Since when the connection has stood still, as <see cref="Stopwatch.GetTimestamp"/> of this host.</param>
-    public static SafeSocketHandle Restore(ConnectionSnapshot snapshot, uint mark, long stoodStillSince)
+    /// <param name="peer">From <see cref="FinRestore.OpenPeer"/>.</param>
+    public static SafeSocketHandle Restore(ConnectionSnapshot snapshot, uint mark, PeerSegmentSocket? peer, long stoodStillSince)
     {
         bool ipv6Socket = snapshot.Connection.IsIPv6 || snapshot.IsV4Mapped;
         SafeSocketHandle socket = RawSocket.Create(ipv6Socket);
         try
         {
             Restore(socket, snapshot, ipv6Socket, mark, stoodStillSince);
+            FinRestore.WriteDormant(socket, snapshot, peer);
             return socket;
         }
         catch
@@ -42,27 +44,26 @@ internal static class ConnectionRestore
         SocketOption.Set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, LongUserTimeoutMilliseconds);
         RepairMode.Enter(socket);
 
+        (SequenceNumber received, SequenceNumber sent) = FinRestore.QueueStarts(snapshot);
         RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
-        RepairMode.SetQueueSequence(socket, snapshot.RcvNxt - snapshot.Unread.Length);
+        RepairMode.SetQueueSequence(socket, received);
         RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
-        RepairMode.SetQueueSequence(socket, snapshot.SndUna);
+        RepairMode.SetQueueSequence(socket, sent);
 
         // Repair mode reuses addresses by force: only after it is on can the address be bound beside a listener.
         RawSocket.Bind(socket, snapshot.Connection.Local, ipv6Socket);
-        if (ipv6Socket)
-            SocketOption.Set(socket, IPPROTO_TCP, TCP_MAXSEG, Math.Clamp(snapshot.Negotiated.MssClamp, 88, MaxMaxSeg));
         RawSocket.Connect(socket, snapshot.Connection.Peer, ipv6Socket);
         RepairMode.SetNegotiated(socket, snapshot.Negotiated);
         if (snapshot.Negotiated.Timestamps)
             RepairMode.SetTimestamp(socket, snapshot.Timestamps.Advanced(Stopwatch.GetElapsedTime(stoodStillSince)), snapshot.Timestamps.Microseconds);
-        if (!ipv6Socket)
-            SocketOption.SetBytes(socket, IPPROTO_IP, IP_OPTIONS, []); // computes the MSS anew; connect did before it knew the options
+
+        MssRefresh.Apply(socket, ipv6: ipv6Socket && !snapshot.IsV4Mapped);
 
         RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
         QueueWriter.Receive(socket, snapshot.Unread.Span);
         RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
         QueueWriter.Send(socket, snapshot.Sent.Span[..^TailBytes(snapshot)], queuedBefore: 0);
-        RepairMode.SetWindow(socket, snapshot.Window);
+        RepairMode.SetWindow(socket, FinRestore.Window(snapshot));
         RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
         OptionWriter.WriteDormant(socket, snapshot, ipv6: ipv6Socket && !snapshot.IsV4Mapped);
     }

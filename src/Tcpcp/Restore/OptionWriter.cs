@@ -40,6 +40,8 @@ internal static class OptionWriter
         SocketOption.Set(socket, IPPROTO_TCP, TCP_KEEPIDLE, Math.Max(1, (int)options.KeepAliveTime.TotalSeconds));
         SocketOption.Set(socket, IPPROTO_TCP, TCP_KEEPINTVL, Math.Max(1, (int)options.KeepAliveInterval.TotalSeconds));
         SocketOption.Set(socket, IPPROTO_TCP, TCP_KEEPCNT, Math.Max(1, options.KeepAliveProbes));
+        if (options.ReceiveBufferLocked)
+            WriteReceiveBuffer(socket, snapshot); // before the first segment announces a window
         WriteCongestion(socket, snapshot.Congestion);
     }
 
@@ -53,16 +55,17 @@ internal static class OptionWriter
             SocketOption.Set(socket, SOL_SOCKET, SO_LINGER, new LingerOption { l_onoff = 1, l_linger = (int)linger.TotalSeconds });
         if (options.SendBufferLocked)
             SocketOption.Set(socket, SOL_SOCKET, SO_SNDBUFFORCE, options.SendBufferBytes / 2);
-        if (options.ReceiveBufferLocked)
-            WriteReceiveBuffer(socket, options.ReceiveBufferBytes / 2);
     }
 
-    // A receive buffer below what the restored queue occupies would announce a zero window, and the window's right edge would step back.
-    private static void WriteReceiveBuffer(SafeHandle socket, int bytes)
+    // A receive buffer below what the restored queue occupies, and what the peer may still send, would announce a zero window, and the window's right
+    // edge would step back.
+    private static void WriteReceiveBuffer(SafeHandle socket, ConnectionSnapshot snapshot)
     {
         Span<byte> memory = stackalloc byte[9 * sizeof(uint)]; // SK_MEMINFO_*, linux/sock_diag.h; the first is rmem_alloc
         int occupied = (int)MemoryMarshal.Read<uint>(SocketOption.GetBytes(socket, SOL_SOCKET, SO_MEMINFO, memory));
-        SocketOption.Set(socket, SOL_SOCKET, SO_RCVBUFFORCE, Math.Max(bytes, occupied));
+        int window = snapshot.Window.RcvWup + (int)snapshot.Window.RcvWnd - snapshot.RcvNxt;
+        long needed = Math.Max(snapshot.Options.ReceiveBufferBytes, occupied + (2L * window));
+        SocketOption.Set(socket, SOL_SOCKET, SO_RCVBUFFORCE, (int)Math.Min((needed + 1) / 2, int.MaxValue / 2)); // the kernel doubles it
     }
 
     private static void WriteCongestion(SafeHandle socket, CongestionState congestion)

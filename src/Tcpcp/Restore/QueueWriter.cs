@@ -42,13 +42,14 @@ internal static class QueueWriter
     }
 
     /// <summary>Writes all bytes, in repair mode into the send queue that must be selected, else as any application would.</summary>
-    public static void Send(SafeHandle socket, ReadOnlySpan<byte> bytes, int queuedBefore)
+    /// <param name="apart">What is written later does not go into the same segment.</param>
+    public static void Send(SafeHandle socket, ReadOnlySpan<byte> bytes, int queuedBefore, bool apart = false)
     {
         int total = queuedBefore + bytes.Length;
         bool raised = false;
         while (!bytes.IsEmpty)
         {
-            int taken = SocketQueues.Send(socket, bytes);
+            int taken = SocketQueues.Send(socket, bytes, apart);
             if (taken > 0)
                 bytes = bytes[taken..];
             else if (-taken is Errno.EAGAIN or Errno.ENOMEM or Errno.ENOBUFS && !raised)

@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Tcpcp.Lab;
+using Tcpcp.Lab.Capture;
 using Tcpcp.Linux.Netlink;
+using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Packets;
 
 namespace Tcpcp.Tests;
@@ -11,8 +13,9 @@ namespace Tcpcp.Tests;
 /// Three hosts on one switch: peer, origin, destination. Each connection gets a service address of its own, which can move from host to
 /// host; so the tests of a class can share a lab.
 /// </summary>
-public sealed class PassLab : IAsyncLifetime
+public class PassLab : IAsyncLifetime
 {
+    private readonly int _mtu;
     private LabNetwork _lab = null!;
     private int _addresses = 100;
 
@@ -22,21 +25,51 @@ public sealed class PassLab : IAsyncLifetime
 
     internal Host Destination { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync()
+    public PassLab()
+        : this(mtu: 1500)
     {
-        _lab = await LabNetwork.CreateAsync();
-        Peer = Add("peer", 1);
-        Origin = Add("origin", 2);
-        Destination = Add("destination", 3);
     }
 
-    public ValueTask DisposeAsync() => _lab.DisposeAsync();
+    /// <param name="mtu">Of every host, in bytes; 0: all three are one host, and its connections go over loopback.</param>
+    protected PassLab(int mtu) => _mtu = mtu;
+
+    private bool IsLoopback => _mtu == 0;
+
+    public async ValueTask InitializeAsync()
+    {
+        _lab = await LabNetwork.CreateAsync(new LabOptions { Mtu = IsLoopback ? 1500 : _mtu });
+        Peer = Add("peer", 1);
+        Origin = IsLoopback ? Peer : Add("origin", 2);
+        Destination = IsLoopback ? Peer : Add("destination", 3);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _lab.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Captures what the peer sends and receives from now on.</summary>
+    internal PacketCapture StartCapture()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"tcpcp-{Guid.NewGuid():N}.pcapng");
+        return IsLoopback ? Peer.StartLoopbackCapture(path) : Peer.StartCapture(path);
+    }
+
+    /// <summary>Moves a service address from host to host.</summary>
+    internal static void Move(IPAddress address, Host from, Host to)
+    {
+        if (from == to)
+            return;
+        Remove(address, from);
+        Add(address, to);
+    }
 
     /// <summary>Adds a new address to the origin.</summary>
     internal IPAddress PlaceServiceAddress(IPKind kind)
     {
         int number = Interlocked.Increment(ref _addresses);
-        IPAddress address = IPAddress.Parse(kind == IPKind.IPv6 ? $"fd00::{number}" : $"10.0.0.{number}");
+        IPAddress address = IPAddress.Parse(kind == IPKind.IPv6 ? $"fd00::{number:x}" : $"10.0.{number >> 8}.{number & 0xff}");
         Add(address, Origin);
         return address;
     }
@@ -55,6 +88,8 @@ public sealed class PassLab : IAsyncLifetime
     /// <summary>From now on the peer's packets for the address go to the host.</summary>
     internal void Divert(IPAddress address, Host host)
     {
+        if (IsLoopback)
+            return;
         LinkInfo link = host.Network.Links.Get(Host.InterfaceName);
         if (address.AddressFamily == AddressFamily.InterNetworkV6)
         {
@@ -68,10 +103,16 @@ public sealed class PassLab : IAsyncLifetime
     }
 
     /// <summary>Loses every packet from the service's host to the peer, while the scope is open; its kernel takes them for sent.</summary>
-    internal IDisposable LoseToPeer(Host service) => new Loss(service, Peer);
+    internal IDisposable LoseToPeer(Host service) => new Loss([service], [Peer]);
+
+    /// <summary>Loses every packet from all hosts to the peer, while the scope is open; their kernels take them for sent.</summary>
+    internal IDisposable LoseToPeer() => IsLoopback ? new LoopbackLoss(Peer, toPeer: true) : new Loss([Origin, Destination], [Peer]);
+
+    /// <summary>Loses every packet from the peer to all hosts, while the scope is open.</summary>
+    internal IDisposable LoseFromPeer() => IsLoopback ? new LoopbackLoss(Peer, toPeer: false) : new Loss([Peer], [Origin, Destination]);
 
     /// <summary>Loses every packet from the peer to the service's host, while the scope is open.</summary>
-    internal IDisposable LoseFromPeer(Host service) => new Loss(Peer, service);
+    internal IDisposable LoseFromPeer(Host service) => new Loss([Peer], [service]);
 
     private static bool HasLocalRoute(IPAddress address)
     {
@@ -83,7 +124,8 @@ public sealed class PassLab : IAsyncLifetime
 
     private Host Add(string name, int number)
     {
-        Host host = _lab.AddHost(name, $"10.0.0.{number}/24", $"fd00::{number}/64");
+        // An interface whose MTU is below 1280 bytes has no IPv6 (RFC 8200, 5).
+        Host host = _mtu is 0 or >= 1280 ? _lab.AddHost(name, $"10.0.0.{number}/16", $"fd00::{number}/64") : _lab.AddHost(name, $"10.0.0.{number}/16");
         // What the kernel remembers of a connection would change how the next one to the same peer begins.
         host.Run(() => Sysctl.Write("net/ipv4/tcp_no_metrics_save", "1"));
         return host;
@@ -92,10 +134,10 @@ public sealed class PassLab : IAsyncLifetime
     // 99.99 % twice, one lost in 10^8 comes through: 100 % is refused by nft (numgen mod 10000 < 10000).
     private sealed class Loss : IDisposable
     {
-        private readonly Host _from;
-        private readonly Host _to;
+        private readonly Host[] _from;
+        private readonly Host[] _to;
 
-        public Loss(Host from, Host to)
+        public Loss(Host[] from, Host[] to)
         {
             (_from, _to) = (from, to);
             Set(99.99);
@@ -105,8 +147,33 @@ public sealed class PassLab : IAsyncLifetime
 
         private void Set(double percent)
         {
-            _from.SetLoss(percent, LossDirection.Egress);
-            _to.SetLoss(percent, LossDirection.Ingress);
+            foreach (Host host in _from)
+                host.SetLoss(percent, LossDirection.Egress);
+            foreach (Host host in _to)
+                host.SetLoss(percent, LossDirection.Ingress);
         }
+    }
+
+    // Dropped as it arrives: behind the capture, but the sender takes it for sent.
+    private sealed class LoopbackLoss : IDisposable
+    {
+        private readonly Host _host;
+
+        public LoopbackLoss(Host host, bool toPeer)
+        {
+            _host = host;
+            string end = toPeer ? "daddr" : "saddr";
+            host.Run(() => LibNftables.Run($$"""
+                table netdev tcpcp-loss {
+                    chain ingress {
+                        type filter hook ingress device lo priority 0;
+                        ip {{end}} 10.0.0.1 drop
+                        ip6 {{end}} fd00::1 drop
+                    }
+                }
+                """));
+        }
+
+        public void Dispose() => _host.Run(() => LibNftables.Run("add table netdev tcpcp-loss\ndelete table netdev tcpcp-loss"));
     }
 }

@@ -27,6 +27,17 @@ internal static class SocketState
     public static TcpSocketOptions Options(Socket socket) =>
         OptionReader.Read(socket.SafeHandle, ipv6: socket.AddressFamily == AddressFamily.InterNetworkV6 && !IsV4Mapped(socket));
 
+    /// <summary>SND.WND (tcpi_snd_wnd, Linux 5.4), in bytes.</summary>
+    public static uint PeerWindow(Socket socket)
+    {
+        const int Offset = 228;
+        Span<byte> info = stackalloc byte[Offset + sizeof(uint)];
+        SocketOption.GetBytes(socket.SafeHandle, IPPROTO_TCP, TCP_INFO, info);
+        return System.Runtime.InteropServices.MemoryMarshal.Read<uint>(info[Offset..]);
+    }
+
+    public static TcpState StateOf(Socket socket) => (TcpState)Info(socket).tcpi_state;
+
     public static int Unacknowledged(Socket socket) => SocketQueues.UnacknowledgedBytes(socket.SafeHandle);
 
     public static int Unsent(Socket socket) => SocketQueues.UnsentBytes(socket.SafeHandle);

@@ -32,6 +32,9 @@ internal sealed class StreamEnd(ByteStream outgoing, ByteStream incoming) : IDis
         }
     } = null!;
 
+    /// <summary>The other end has closed its side, and all that it sent was received.</summary>
+    public bool IsAtEnd { get; private set; }
+
     /// <summary>The last bytes that were sent.</summary>
     public byte[] LastSent(int count) => outgoing.Read(Sent - count, count);
 
@@ -68,6 +71,7 @@ internal sealed class StreamEnd(ByteStream outgoing, ByteStream incoming) : IDis
             return 0;
         if (error != SocketError.Success)
             throw new SocketException((int)error);
+        IsAtEnd = count == 0;
         Span<byte> expected = _expected.AsSpan(0, count);
         incoming.Read(_received, expected);
         int common = expected.CommonPrefixLength(_incomingBuffer);

@@ -1,0 +1,48 @@
+using System.Net;
+using System.Net.Sockets;
+using Tcpcp.Core;
+using Tcpcp.Linux.Tcp;
+
+namespace Tcpcp.Linux.Packets;
+
+/// <summary>
+/// Gives segments of a connection's peer to the own stack, through loopback (raw(7), with an IP header of their own): they never leave the host. It belongs to
+/// the network namespace of the thread that opened it.
+/// </summary>
+internal sealed class PeerSegmentSocket : IDisposable
+{
+    private readonly FourTuple _connection;
+    private readonly Socket _raw;
+
+    private PeerSegmentSocket(FourTuple connection, Socket raw)
+    {
+        _connection = connection;
+        _raw = raw;
+    }
+
+    /// <param name="connection">As this host names it; its local address must be of this host.</param>
+    /// <param name="mark">SO_MARK of the packets, by which the gate lets them through.</param>
+    public static PeerSegmentSocket Open(FourTuple connection, uint mark)
+    {
+        Socket raw = new(connection.Local.AddressFamily, SocketType.Raw, ProtocolType.Raw);
+        try
+        {
+            SocketOption.Set(raw.SafeHandle, SocketLevel.SOL_SOCKET, SocketLevel.SO_MARK, mark);
+            return new PeerSegmentSocket(connection, raw);
+        }
+        catch
+        {
+            raw.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Lets a segment arrive; it has arrived when this returns.</summary>
+    public void Deliver(PeerSegment segment)
+    {
+        Span<byte> packet = stackalloc byte[PeerSegment.MaxPacketBytes];
+        _raw.SendTo(segment.Write(packet, _connection), new IPEndPoint(_connection.Local.Address, 0));
+    }
+
+    public void Dispose() => _raw.Dispose();
+}
