@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -9,6 +10,7 @@ using Tcpcp.Linux.Tcp;
 
 namespace Tcpcp.EndToEnd.Tests;
 
+[SupportedOSPlatform("linux")]
 public sealed class SavedConnectionTests
 {
     [Fact]
@@ -51,7 +53,7 @@ public sealed class SavedConnectionTests
     {
         await using NetcatSession session = await NetcatSession.StartAsync();
         await session.ExchangeAsync(session.Netcat, "nc");
-        (string flags, LingerOption linger) before = StateOf(session.Netcat);
+        (string Flags, long Linger) before = StateOf(session.Netcat);
         (int exitCode, string output, string error) = await session.RunAsync(session.A, "dump", $"{session.Connection}", "-o", session.File, "--json");
         Assert.True(exitCode == 0, error);
         JsonElement report = JsonDocument.Parse(output).RootElement;
@@ -59,7 +61,7 @@ public sealed class SavedConnectionTests
         Assert.Equal("copy", report.GetProperty("kind").GetString());
         Assert.Equal(session.Netcat.Pid, report.GetProperty("processes")[0].GetInt32());
         Assert.Equal(new FileInfo(session.File).Length, report.GetProperty("file_bytes").GetInt64());
-        Assert.DoesNotContain('T', ThreadState.Of(session.Netcat.Pid));
+        Assert.DoesNotContain('T', ThreadStates.Of(session.Netcat.Pid));
         Assert.Equal(before, StateOf(session.Netcat));
         await session.ExchangeAsync(session.Netcat, "nc again");
         await session.AssertCleanAsync();
@@ -85,9 +87,9 @@ public sealed class SavedConnectionTests
         await using NetcatSession session = await NetcatSession.StartAsync();
         await session.ExchangeAsync(session.Netcat, "nc");
         session.Netcat.Signal(19); // SIGSTOP
-        await Eventually.True(() => ThreadState.Of(session.Netcat.Pid).All(state => state == 'T'));
+        await Eventually.True(() => ThreadStates.Of(session.Netcat.Pid).All(state => state == 'T'));
         await session.DumpAsync();
-        Assert.All(ThreadState.Of(session.Netcat.Pid), state => Assert.Equal('T', state));
+        Assert.All(ThreadStates.Of(session.Netcat.Pid), state => Assert.Equal('T', state));
         session.Netcat.Signal(18); // SIGCONT
         await session.ExchangeAsync(session.Netcat, "nc again");
     }
@@ -192,7 +194,7 @@ public sealed class SavedConnectionTests
     {
         await using NetcatSession session = await NetcatSession.StartAsync();
         session.Netcat.Signal(19); // SIGSTOP: it reads nothing
-        await Eventually.True(() => ThreadState.Of(session.Netcat.Pid).All(state => state == 'T'));
+        await Eventually.True(() => ThreadStates.Of(session.Netcat.Pid).All(state => state == 'T'));
         session.Peer.Send(Encoding.ASCII.GetBytes(new string('x', 3000)));
         SavedConnection saved;
         do
@@ -241,12 +243,12 @@ public sealed class SavedConnectionTests
         return SocketOption.TryGet(socket, SocketLevel.IPPROTO_TCP, TcpOption.TCP_INFO, out TcpInfo info, out _) && info.tcpi_state == (byte)TcpState.Established;
     }
 
-    private static (string Flags, LingerOption Linger) StateOf(ChildProcess process)
+    private static (string Flags, long Linger) StateOf(ChildProcess process)
     {
         int number = DescriptorOf(process);
         using DuplicatedDescriptor socket = process.Descriptor.Duplicate(number);
         SocketOption.Get(socket, SocketLevel.SOL_SOCKET, SocketLevel.SO_LINGER, out long linger);
         return (File.ReadLines($"/proc/{process.Pid}/fdinfo/{number}").First(line => line.StartsWith("flags", StringComparison.Ordinal)),
-            new LingerOption((int)linger != 0, (int)(linger >> 32)));
+            linger);
     }
 }

@@ -37,7 +37,7 @@ internal sealed class StoppedProcess : IDisposable
         if (process.NumberInProc is { } number && number != processId)
             throw new ProcessException($"/proc shows process {processId} under the number {number}: it is that of another PID namespace. " +
                 "Run tcpcp where /proc belongs to its own PID namespace.");
-        if (ThreadState.TracerOf(processId) is int tracer and not 0)
+        if (ThreadStates.TracerOf(processId) is int tracer and not 0)
             throw new ProcessException($"Process {processId} is traced by process {tracer} (a debugger or strace), which could let it run. Detach that first.");
         StoppedProcess stopped = new(processId, process);
         try
@@ -81,7 +81,7 @@ internal sealed class StoppedProcess : IDisposable
     // A thread that is about to end runs no code of the program any more.
     private static bool StandsStill(int processId)
     {
-        IReadOnlyList<char> states = ThreadState.Of(processId);
+        IReadOnlyList<char> states = ThreadStates.Of(processId);
         return states.Any(state => state is not ('Z' or 'X'))
             ? states.All(state => state is 'T' or 'Z' or 'X')
             : throw new ProcessException($"There is no process {processId}, or it has ended.");

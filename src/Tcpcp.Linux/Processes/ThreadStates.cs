@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Tcpcp.Linux.Processes;
 
 /// <summary>What the threads of a process do (proc_pid_stat(5)): R runs, S sleeps, D waits for the kernel, T is stopped, t is traced, Z has ended.</summary>
-internal static class ThreadState
+internal static class ThreadStates
 {
     /// <summary>One letter a thread; none if there is no such process.</summary>
     public static IReadOnlyList<char> Of(int processId)
