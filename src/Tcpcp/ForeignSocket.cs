@@ -10,15 +10,17 @@ using static Tcpcp.Linux.Tcp.TcpOption;
 namespace Tcpcp;
 
 /// <summary>
-/// A socket of another process that knows nothing of tcpcp. A scope: while it is open the process is stopped (SIGSTOP), and <see cref="Handle"/> is a second
-/// descriptor of its socket; leaving it continues the process, unless it was stopped before. Dispose what was made of the handle first.
+/// A socket of another process that knows nothing of tcpcp. A scope: while it is open the process is stopped (SIGSTOP), and <see
+/// cref="Handle"/> is a second descriptor of its socket; leaving it continues the process, unless it was stopped before. Dispose what was
+/// made of the handle first.
 /// </summary>
 /// <remarks>
 /// <para>Needs Linux 5.6, and CAP_SYS_PTRACE and CAP_KILL unless the process is of the same user. Not thread-safe.</para>
-/// <para>The descriptor shares the open file with the process: its status flags, above all O_NONBLOCK, must not be changed. So do not make a
+/// <para>The descriptor shares the open file with the process: its status flags, above all O_NONBLOCK, must not be changed. So do not make
+/// a
 /// <see cref="System.Net.Sockets.Socket"/> of it.</para>
-/// <para>If this process is killed while the scope is open, the other one stays stopped: better than to read from a connection that is frozen. SIGCONT
-/// (<c>kill -CONT PID</c>) continues it.</para>
+/// <para>If this process is killed while the scope is open, the other one stays stopped: better than to read from a connection that is
+/// frozen. SIGCONT (<c>kill -CONT PID</c>) continues it.</para>
 /// </remarks>
 public sealed class ForeignSocket : IDisposable
 {
@@ -80,7 +82,8 @@ public sealed class ForeignSocket : IDisposable
             throw new NotPassableException(NotPassableReason.NotTcp, null, "The descriptor is not a TCP socket.");
         using NetworkNamespace own = NetworkNamespace.OfThisThread();
         using NetworkNamespace there = NetworkNamespace.OfSocket(_socket);
-        _options = [.. s_changedByFreezing.Select(option => (option.Name, option.Level, SocketOption.Get(_socket, option.Level, option.Name)))];
+        _options = [.. s_changedByFreezing.Select(option =>
+            (option.Name, option.Level, SocketOption.Get(_socket, option.Level, option.Name)))];
         _frozen?.Dispose();
         DuplicatedDescriptor socket = _processes[0].Descriptor.Duplicate(_descriptor); // a release closes it
         _frozen = socket;
@@ -106,7 +109,8 @@ public sealed class ForeignSocket : IDisposable
         _processes.Clear();
     }
 
-    // A released connection leaves its process an unconnected socket: in repair mode its next connect would seem to succeed and send nothing.
+    // A released connection leaves its process an unconnected socket: in repair mode its next connect would seem to succeed and send
+    // nothing.
     private void LeaveUsable()
     {
         if (_options.Length == 0 || !RepairMode.IsOn(_socket))
@@ -131,7 +135,8 @@ public sealed class ForeignSocket : IDisposable
         }
         catch (KernelException e) when (e.Errno == Errno.EPERM)
         {
-            throw new ProcessException($"The descriptors of process {processId} may not be read: run as its user, or with CAP_SYS_PTRACE.", e);
+            throw new ProcessException($"The descriptors of process {processId} may not be read: run as its user, or with " +
+                "CAP_SYS_PTRACE.", e);
         }
     }
 

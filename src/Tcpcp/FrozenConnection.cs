@@ -67,7 +67,7 @@ public sealed class FrozenConnection : IDisposable
         return Freeze(socket.SafeHandle);
     }
 
-    /// <summary>Freezes a connection by a descriptor of its socket, such as <see cref="ForeignSocket.Handle"/>; no status flag of it changes.</summary>
+    /// <summary>Freezes a connection by a descriptor of its socket, such as <see cref="ForeignSocket.Handle"/>; no status flag changes.</summary>
     /// <inheritdoc cref="Freeze(Socket)"/>
     public static FrozenConnection Freeze(SafeHandle socket)
     {

@@ -4,8 +4,8 @@ using Tcpcp.Linux.Files;
 namespace Tcpcp;
 
 /// <summary>
-/// A connection saved to a file. The file is readable by its owner alone, since it has the connection's data; it is written whole or not at all, and a file that was
-/// cut, changed or extended is refused (SHA-256).
+/// A connection saved to a file. The file is readable by its owner alone, since it has the connection's data; it is written whole or not at
+/// all, and a file that was cut, changed or extended is refused (SHA-256).
 /// </summary>
 /// <example>
 /// <code>
@@ -68,21 +68,25 @@ public sealed class SavedConnection
     }
 
     /// <summary>
-    /// How long the connection has stood still: the restore advances its timestamp clock by that. By the wall clocks of both hosts, so never less than zero; and zero if
-    /// it is more than half of the clock's range, where the peer accepts any timestamp if it is true (RFC 7323, 5.5), and none if a wall clock was wrong.
+    /// How long the connection has stood still: the restore advances its timestamp clock by that. By the wall clocks of both hosts, so
+    /// never less than zero; and zero if it is more than half of the clock's range, where the peer accepts any timestamp if it is true (RFC
+    /// 7323, 5.5), and none if a wall clock was wrong.
     /// </summary>
     /// <param name="now">The present time.</param>
     public TimeSpan StoodStill(DateTimeOffset now)
     {
         TimeSpan elapsed = now - CapturedAt;
-        TimeSpan half = Snapshot.Timestamps.Microseconds ? TimeSpan.FromMicroseconds(int.MaxValue) : TimeSpan.FromMilliseconds(int.MaxValue);
+        TimeSpan half = Snapshot.Timestamps.Microseconds
+            ? TimeSpan.FromMicroseconds(int.MaxValue)
+            : TimeSpan.FromMilliseconds(int.MaxValue);
         return elapsed > TimeSpan.Zero && elapsed < half - TimeSpan.FromSeconds(1) ? elapsed : TimeSpan.Zero;
     }
 
     internal static SavedConnection Read(FileStream file, int maxQueueBytes = SnapshotValidator.DefaultMaxQueueBytes)
     {
         if (file.Length > SnapshotFile.MaxBytes(maxQueueBytes))
-            throw new InvalidSnapshotException($"{file.Name} has {file.Length} bytes: more than any saved connection with {maxQueueBytes} bytes a queue.");
+            throw new InvalidSnapshotException($"{file.Name} has {file.Length} bytes: more than " +
+                $"any saved connection with {maxQueueBytes} bytes a queue.");
         byte[] bytes = new byte[file.Length];
         file.ReadExactly(bytes);
         try

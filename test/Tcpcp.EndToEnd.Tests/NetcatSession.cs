@@ -52,7 +52,8 @@ internal sealed class NetcatSession : IAsyncDisposable
         Host a = lab.AddHost("A", "10.0.0.2/24");
         lab.AddHost("B", "10.0.0.3/24");
         a.Network.Addresses.Add(a.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Parse(Service));
-        ChildProcess nc = a.Start("nc", ["-l", "-N", Service, $"{Port}"], new ChildOptions { Input = send is null ? ChildInput.Pipe : ChildInput.Of(send) });
+        ChildProcess nc = a.Start("nc", ["-l", "-N", Service, $"{Port}"],
+            new ChildOptions { Input = send is null ? ChildInput.Pipe : ChildInput.Of(send) });
         await Eventually.True(() => nc.Exit.IsCompleted || a.Run(IsListening));
         Assert.False(nc.Exit.IsCompleted, nc.ErrorOutput!.Text);
         PacketCapture capture = peer.StartCapture(Path.Combine(directory, "peer.pcapng"));

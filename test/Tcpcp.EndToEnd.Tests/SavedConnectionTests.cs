@@ -54,7 +54,8 @@ public sealed class SavedConnectionTests
         await using NetcatSession session = await NetcatSession.StartAsync();
         await session.ExchangeAsync(session.Netcat, "nc");
         (string Flags, long Linger) before = StateOf(session.Netcat);
-        (int exitCode, string output, string error) = await session.RunAsync(session.A, "dump", $"{session.Connection}", "-o", session.File, "--json");
+        (int exitCode, string output, string error) = await session.RunAsync(session.A, "dump", $"{session.Connection}", "-o", session.File,
+            "--json");
         Assert.True(exitCode == 0, error);
         JsonElement report = JsonDocument.Parse(output).RootElement;
         Assert.Equal($"{session.Connection}", report.GetProperty("connection").GetString());
@@ -103,7 +104,7 @@ public sealed class SavedConnectionTests
         int read = 0;
         for (int dump = 0; dump < 20; dump++)
         {
-            for (int end = (dump + 1) * 1_500_000; read < end;)
+            for (int end = (dump + 1) * 1_000_000; read < end;)
                 read += session.Peer.Receive(received.AsSpan(read, Math.Min(received.Length - read, 100_000)));
             await session.DumpAsync("--force");
         }
@@ -119,7 +120,8 @@ public sealed class SavedConnectionTests
     public async Task A_dump_that_cannot_write_changes_nothing()
     {
         await using NetcatSession session = await NetcatSession.StartAsync();
-        (int exitCode, _, string error) = await session.RunAsync(session.A, "dump", $"{session.Connection}", "-o", "/nowhere/x.tcpcp", "--release");
+        (int exitCode, _, string error) = await session.RunAsync(session.A, "dump", $"{session.Connection}", "-o", "/nowhere/x.tcpcp",
+            "--release");
         Assert.Equal(1, exitCode);
         Assert.Contains("goes on as before", error, StringComparison.Ordinal);
         File.WriteAllText(session.File, "precious");
@@ -222,7 +224,8 @@ public sealed class SavedConnectionTests
         Assert.NotEqual("", error);
     }
 
-    private static async Task AssertRestoreAsync(NetcatSession session, Lab.Host host, int exitCode, string error, string file, string program)
+    private static async Task AssertRestoreAsync(NetcatSession session, Lab.Host host, int exitCode, string error, string file,
+        string program)
     {
         (int actual, _, string text) = await session.RunAsync(host, "restore", file, "--", program);
         Assert.Contains(error, text, StringComparison.Ordinal);
@@ -240,7 +243,8 @@ public sealed class SavedConnectionTests
             || owners.Of(inode).Count == 0)
             return false;
         using DuplicatedDescriptor socket = process.Descriptor.Duplicate(number);
-        return SocketOption.TryGet(socket, SocketLevel.IPPROTO_TCP, TcpOption.TCP_INFO, out TcpInfo info, out _) && info.tcpi_state == (byte)TcpState.Established;
+        return SocketOption.TryGet(socket, SocketLevel.IPPROTO_TCP, TcpOption.TCP_INFO, out TcpInfo info, out _)
+            && info.tcpi_state == (byte)TcpState.Established;
     }
 
     private static (string Flags, long Linger) StateOf(ChildProcess process)

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Tcpcp.Cli.Save;
 
-/// <summary>While this is open, the signals that would end this process do nothing: a connection is frozen, and another process may be stopped.</summary>
+/// <summary>While this is open, the signals that would end this process do nothing: a connection is frozen, and another process may be
+/// stopped.</summary>
 internal sealed class DeferredSignals : IDisposable
 {
     private readonly PosixSignalRegistration[] _registrations =

@@ -11,19 +11,21 @@ namespace Tcpcp.Cli.Save;
 internal static class DumpCommand
 {
     private const string Help = """
-        Saves a connection to a file: its sequence numbers, windows, options and the bytes in both queues. Its process need not know of it; it is stopped
-        (SIGSTOP) for the moment that the capture takes. The connection then goes on: the file is a copy, to be looked at.
+        Saves a connection to a file: its sequence numbers, windows, options and the bytes in both queues. Its process need not know of
+        it; it is stopped (SIGSTOP) for the moment that the capture takes. The connection then goes on: the file is a copy, to be looked
+        at.
 
-        With --release the file is the connection, to be revived once by 'tcpcp restore', here or on another host: it is closed silently, and its process finds its
-        socket closed (ECONNABORTED). This host drops the connection's packets from then on, so that none draws an RST: 'tcpcp restore' here, or
-        'tcpcp doctor --clean', opens the gate again.
+        With --release the file is the connection, to be revived once by 'tcpcp restore', here or on another host: it is closed silently,
+        and its process finds its socket closed (ECONNABORTED). This host drops the connection's packets from then on, so that none draws
+        an RST: 'tcpcp restore' here, or 'tcpcp doctor --clean', opens the gate again.
 
         The file has the connection's data: it is readable by its owner alone (0600).
 
-        If tcpcp itself is killed (kill -9) in that moment, the process stays stopped and its connection may be frozen; kill -CONT PID continues the process. Ctrl-C and
-        SIGTERM wait until it is over.
+        If tcpcp itself is killed (kill -9) in that moment, the process stays stopped and its connection may be frozen; kill -CONT PID
+        continues the process. Ctrl-C and SIGTERM wait until it is over.
 
-        Exit codes: 0 saved; 1 failed, the connection goes on as before, and there is no file; 2 wrong use; 3 in doubt: the message says who has the connection.
+        Exit codes: 0 saved; 1 failed, the connection goes on as before, and there is no file; 2 wrong use; 3 in doubt: the message says
+        who has the connection.
 
         Examples:
           tcpcp dump 192.0.2.1:80-192.0.2.9:51514 -o session.tcpcp
@@ -34,20 +36,28 @@ internal static class DumpCommand
     public static Command Create()
     {
         Argument<ConnectionArgument> connection = ConnectionArgument.Create();
-        Option<string> output = new("--output", "-o") { Description = "The file; it must not be there yet.", HelpName = "FILE", Required = true };
+        Option<string> output = new("--output", "-o")
+        {
+            Description = "The file; it must not be there yet.",
+            HelpName = "FILE",
+            Required = true,
+        };
         Option<bool> release = new("--release") { Description = "Give the connection up: the file is to be revived, once." };
         Option<bool> force = new("--force") { Description = "Replace the file if it is there." };
         Option<bool> json = new("--json") { Description = "One JSON object on standard output, and nothing else." };
         Command command = new("dump", Help) { connection, output, release, force, json };
         command.SetAction(result => Run(result.GetRequiredValue(connection), result.GetRequiredValue(output),
-            result.GetValue(release) ? SavedConnectionKind.Released : SavedConnectionKind.Copy, result.GetValue(force), result.GetValue(json)));
+            result.GetValue(release) ? SavedConnectionKind.Released : SavedConnectionKind.Copy, result.GetValue(force),
+            result.GetValue(json)));
         return command;
     }
 
     private static int Run(ConnectionArgument connection, string path, SavedConnectionKind kind, bool replace, bool json)
     {
-        if (Directory.Exists(path) || (File.Exists(path) && !replace))
-            return Say(ExitCode.WrongUse, Directory.Exists(path) ? $"{path} is a directory." : $"{path} exists already: give another name, or --force to replace it.");
+        if (Directory.Exists(path))
+            return Say(ExitCode.WrongUse, $"{path} is a directory.");
+        if (File.Exists(path) && !replace)
+            return Say(ExitCode.WrongUse, $"{path} exists already: give another name, or --force to replace it.");
         bool givenUp = false;
         try
         {
@@ -110,11 +120,14 @@ internal static class DumpCommand
         }
 
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{report.Connection} is saved in {report.File} ({report.UnreadBytes} bytes unread, {report.SentBytes} in flight, {report.UnsentBytes} unsent)."));
+            $"{report.Connection} is saved in {report.File} (") + string.Create(CultureInfo.InvariantCulture,
+            $"{report.UnreadBytes} bytes unread, {report.SentBytes} in flight, {report.UnsentBytes} unsent)."));
         string processes = string.Join(", ", report.Processes.Select(process => process.ToString(CultureInfo.InvariantCulture)));
         Console.Out.WriteLine(report.GateClosed
-            ? $"It is closed here, silently. Its packets are dropped, so that none draws an RST, until 'tcpcp restore' here or 'tcpcp doctor --clean'."
-            : string.Create(CultureInfo.InvariantCulture, $"It goes on here; process {processes} was stopped for {report.StoppedMs:F1} ms. The file is a copy."));
+            ? "It is closed here, silently. Its packets are dropped, so that none draws an RST, until 'tcpcp restore' here or " +
+                "'tcpcp doctor --clean'."
+            : string.Create(CultureInfo.InvariantCulture,
+                $"It goes on here; process {processes} was stopped for {report.StoppedMs:F1} ms. The file is a copy."));
     }
 
     private static int Say(int exitCode, string message)

@@ -15,13 +15,14 @@ namespace Tcpcp.Cli.Save;
 /// <param name="UnsentBytes">Written and not sent.</param>
 /// <param name="GateClosed">True if this host drops the connection's packets from now on.</param>
 internal sealed record DumpReport(
-    string Connection, string File, long FileBytes, string Kind, IReadOnlyList<int> Processes, double StoppedMs, int UnreadBytes, int SentBytes, int UnsentBytes,
-    bool GateClosed)
+    string Connection, string File, long FileBytes, string Kind, IReadOnlyList<int> Processes, double StoppedMs, int UnreadBytes,
+    int SentBytes, int UnsentBytes, bool GateClosed)
 {
     public static DumpReport Of(
         ConnectionSnapshot snapshot, string file, SavedConnectionKind kind, IReadOnlyList<int> processes, TimeSpan stopped) => new(
-        snapshot.Connection.ToString(), file, new FileInfo(file).Length, kind == SavedConnectionKind.Released ? "released" : "copy", processes,
-        Math.Round(stopped.TotalMilliseconds, 3), snapshot.Unread.Length, snapshot.Sent.Length, snapshot.Unsent.Length, kind == SavedConnectionKind.Released);
+        snapshot.Connection.ToString(), file, new FileInfo(file).Length, kind == SavedConnectionKind.Released ? "released" : "copy",
+        processes, Math.Round(stopped.TotalMilliseconds, 3), snapshot.Unread.Length, snapshot.Sent.Length, snapshot.Unsent.Length,
+        kind == SavedConnectionKind.Released);
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

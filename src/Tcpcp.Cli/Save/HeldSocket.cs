@@ -49,8 +49,10 @@ internal sealed class HeldSocket : IDisposable
         return found.Owners is [SocketOwner owner, ..]
             ? new HeldSocket(owner, found.Socket.Inode)
             : throw new ConnectionNotFoundException(found.UnreadableProcesses > 0
-                ? $"No process that you may see holds {found.Socket.Connection}, and {found.UnreadableProcesses} may not be read: run tcpcp as root."
-                : $"No process of this PID namespace holds {found.Socket.Connection}: its own has closed it, or runs in another container.");
+                ? $"No process that you may see holds {found.Socket.Connection}, and " +
+                    $"{found.UnreadableProcesses} may not be read: run tcpcp as root."
+                : $"No process of this PID namespace holds {found.Socket.Connection}: its own has " +
+                    "closed it, or runs in another container.");
     }
 
     /// <inheritdoc cref="ForeignSocket.Freeze"/>
@@ -68,11 +70,13 @@ internal sealed class HeldSocket : IDisposable
         try
         {
             return SocketOwners.InodeOf(owner.ProcessId, owner.Descriptor)
-                ?? throw new ConnectionNotFoundException($"Descriptor {owner.Descriptor} of {owner.Command} {owner.ProcessId} is not a socket.");
+                ?? throw new ConnectionNotFoundException($"Descriptor {owner.Descriptor} of {owner.Command} {owner.ProcessId} " +
+                    "is not a socket.");
         }
         catch (Linux.KernelException e)
         {
-            throw new ConnectionNotFoundException($"There is no descriptor {owner.Descriptor} of a process {owner.ProcessId} that you may read: {e.Message}");
+            throw new ConnectionNotFoundException($"There is no descriptor {owner.Descriptor} of a process {owner.ProcessId} " +
+                $"that you may read: {e.Message}");
         }
     }
 

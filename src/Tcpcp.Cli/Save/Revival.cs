@@ -8,7 +8,8 @@ using Tcpcp.Linux.Files;
 
 namespace Tcpcp.Cli.Save;
 
-/// <summary>A saved connection on its way back to life. A scope: leaving it before <see cref="Activate"/> leaves the file as it was.</summary>
+/// <summary>A saved connection on its way back to life. A scope: leaving it before <see cref="Activate"/> leaves the file as it
+/// was.</summary>
 internal sealed class Revival : IDisposable
 {
     private readonly string _path;
@@ -88,7 +89,8 @@ internal sealed class Revival : IDisposable
         _socket = _dormant!.Activate();
     }
 
-    /// <summary>After the activation, when nobody wants the connection: captures it again, closes it silently and writes the file anew.</summary>
+    /// <summary>After the activation, when nobody wants the connection: captures it again, closes it silently and writes the file
+    /// anew.</summary>
     public void TakeBack()
     {
         using FrozenConnection frozen = FrozenConnection.Freeze(Socket);
@@ -159,10 +161,11 @@ internal sealed class Revival : IDisposable
         if (force)
             return;
         if (_saved.Kind == SavedConnectionKind.Copy)
-            throw new UnusableFileException($"{_path} is a copy of {Connection}, which went on at {_saved.Host} when it was saved: two owners would destroy it. Save it " +
-                "with 'tcpcp dump --release' to move it, or give --force if it is surely dead there.");
+            throw new UnusableFileException($"{_path} is a copy of {Connection}, which went on at {_saved.Host} when it was saved: two owners would " +
+                "destroy it. Save it with 'tcpcp dump --release' to move it, or give --force if it is surely dead there.");
         if (_path.EndsWith(SavedConnection.UsedSuffix, StringComparison.Ordinal))
-            throw new UnusableFileException($"{_path} was revived already: the connection may be alive. Give --force if it is surely dead.");
+            throw new UnusableFileException($"{_path} was revived already: the connection may be alive. " +
+                "Give --force if it is surely dead.");
     }
 
     private void RequireOwnAddress()
@@ -174,8 +177,8 @@ internal sealed class Revival : IDisposable
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
         {
-            throw new IOException($"{Connection.Local.Address} is not an address of this host. Move it here first, for example: ip address add " +
-                $"{Connection.Local.Address}/{(Connection.IsIPv6 ? 128 : 32)} dev eth0.", e);
+            throw new IOException($"{Connection.Local.Address} is not an address of this host. Move it here first, for example: " +
+                $"ip address add {Connection.Local.Address}/{(Connection.IsIPv6 ? 128 : 32)} dev eth0.", e);
         }
     }
 

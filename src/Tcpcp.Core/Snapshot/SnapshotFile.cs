@@ -10,8 +10,8 @@ namespace Tcpcp.Core;
 /// offset   0          8       10      12      16             24           24 + n
 ///          | magic    | major | minor | flags | length n     | protobuf   | SHA-256 of all before |
 /// </code>
-/// Numbers are big-endian. The protobuf part is tcpcp.v1.SavedConnection; fields that this version does not know survive reading and writing. A flag
-/// that it does not know is refused, since flags say what may be done with the file.
+/// Numbers are big-endian. The protobuf part is tcpcp.v1.SavedConnection; fields that this version does not know survive reading and
+/// writing. A flag that it does not know is refused, since flags say what may be done with the file.
 /// </remarks>
 internal sealed class SnapshotFile
 {
@@ -27,6 +27,9 @@ internal sealed class SnapshotFile
     private const int MaxRestBytes = 64 << 10;
 
     private const uint ReleasedFlag = 1;
+
+    private static readonly long s_lastMicrosecond =
+        (DateTimeOffset.MaxValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
     private readonly Wire.SavedConnection _message;
     private readonly ushort _minor;
@@ -61,7 +64,8 @@ internal sealed class SnapshotFile
     /// <summary>Name of the host that saved it.</summary>
     public string Host => _message.Host;
 
-    /// <summary>The largest file that can be of a connection whose queues have so many bytes at most: to be compared before anything is read.</summary>
+    /// <summary>The largest file that can be of a connection whose queues have so many bytes at most: to be compared before anything is
+    /// read.</summary>
     public static long MaxBytes(int maxQueueBytes) => HeaderBytes + 2L * maxQueueBytes + MaxRestBytes + HashBytes;
 
     public byte[] Encode()
@@ -79,8 +83,8 @@ internal sealed class SnapshotFile
     }
 
     /// <summary>Reads a file that anybody may have made; its snapshot is validated.</summary>
-    /// <exception cref="InvalidSnapshotException">It is foreign, of a newer major version, cut, changed or extended, or its snapshot is not valid; the
-    /// message says which.</exception>
+    /// <exception cref="InvalidSnapshotException">It is foreign, of a newer major version, cut, changed or extended, or its snapshot is not
+    /// valid; the message says which.</exception>
     public static SnapshotFile Decode(ReadOnlySpan<byte> file, int maxQueueBytes = SnapshotValidator.DefaultMaxQueueBytes)
     {
         if (!file.StartsWith(Magic[..Math.Min(Magic.Length, file.Length)]))
@@ -101,7 +105,8 @@ internal sealed class SnapshotFile
         ConnectionSnapshot snapshot = SnapshotWire.FromMessage(message.Snapshot);
         if (SnapshotValidator.FindFault(snapshot, maxQueueBytes) is { } fault)
             throw new InvalidSnapshotException($"The snapshot of {snapshot.Connection} in it is not valid: {fault}");
-        return new SnapshotFile(snapshot, (flags & ReleasedFlag) != 0 ? SavedConnectionKind.Released : SavedConnectionKind.Copy, minor, message);
+        SavedConnectionKind kind = (flags & ReleasedFlag) != 0 ? SavedConnectionKind.Released : SavedConnectionKind.Copy;
+        return new SnapshotFile(snapshot, kind, minor, message);
     }
 
     private static void CheckLength(ReadOnlySpan<byte> file, int maxQueueBytes)
@@ -109,7 +114,8 @@ internal sealed class SnapshotFile
         ulong length = BinaryPrimitives.ReadUInt64BigEndian(file[16..]);
         int found = file.Length - HeaderBytes - HashBytes;
         if (length > (ulong)MaxBytes(maxQueueBytes))
-            throw new InvalidSnapshotException($"It says that its content has {length} bytes; with {maxQueueBytes} bytes a queue that is too many.");
+            throw new InvalidSnapshotException($"It says that its content has {length} bytes; " +
+                $"with {maxQueueBytes} bytes a queue that is too many.");
         if (length > (ulong)found)
             throw new InvalidSnapshotException($"It is cut: {length - (ulong)found} bytes are missing.");
         if (length < (ulong)found)
@@ -124,7 +130,7 @@ internal sealed class SnapshotFile
             if (message.Snapshot is null)
                 throw new InvalidSnapshotException("It has no snapshot.");
             long microseconds = message.CapturedAtUs;
-            if (microseconds < 0 || microseconds >= (DateTimeOffset.MaxValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond)
+            if (microseconds < 0 || microseconds >= s_lastMicrosecond)
                 throw new InvalidSnapshotException($"It says that it was captured at {microseconds} us after 1970, which is no time.");
             return message;
         }

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Tcpcp.Linux.Files;
 
 /// <summary>
-/// A file that appears under its name whole, on disk, and readable by its owner alone, or not at all: it is written under another name in the same directory. A scope:
-/// leaving it without <see cref="Publish"/> removes what was written.
+/// A file that appears under its name whole, on disk, and readable by its owner alone, or not at all: it is written under another name in
+/// the same directory. A scope: leaving it without <see cref="Publish"/> removes what was written.
 /// </summary>
 [KernelHeader("linux/fs.h", "fcntl.h")]
 internal sealed partial class AtomicFile : IDisposable
@@ -48,7 +48,8 @@ internal sealed partial class AtomicFile : IDisposable
         _stream.Flush(flushToDisk: true);
     }
 
-    /// <summary>Gives the file its name, and waits until that is on disk. If this throws, there is no new file, unless it could not be taken away again.</summary>
+    /// <summary>Gives the file its name, and waits until that is on disk. If this throws, there is no new file, unless it could not be
+    /// taken away again.</summary>
     /// <param name="replace">Replace a file of that name; else there must be none.</param>
     /// <exception cref="IOException">There is a file of that name already, or the disk failed.</exception>
     public void Publish(bool replace)

@@ -34,7 +34,8 @@ internal static partial class NamespaceSystemCalls
             throw KernelException.Last("setns", kind.ToString());
     }
 
-    /// <summary>The number of the calling thread as /proc shows it; gettid() gives another where /proc is that of an outer PID namespace.</summary>
+    /// <summary>The number of the calling thread as /proc shows it; gettid() gives another where /proc is that of an outer PID
+    /// namespace.</summary>
     public static int ThreadId => int.Parse(
         File.ResolveLinkTarget("/proc/thread-self", returnFinalTarget: false)!.Name, CultureInfo.InvariantCulture);
 

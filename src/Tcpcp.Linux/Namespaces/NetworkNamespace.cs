@@ -27,7 +27,8 @@ internal sealed class NetworkNamespace : SafeHandleZeroOrMinusOneIsInvalid
     /// <summary>The network namespace that a socket lives in, wherever its owner is now (CAP_NET_ADMIN there).</summary>
     public static NetworkNamespace OfSocket(SafeHandle socket) => new(NamespaceSystemCalls.NamespaceOf(socket));
 
-    /// <summary>Runs the delegate on a new thread in this namespace and waits for it; its exception comes back. The delegate must work synchronously.</summary>
+    /// <summary>Runs the delegate on a new thread in this namespace and waits for it; its exception comes back. The delegate must work
+    /// synchronously.</summary>
     public T Run<T>(Func<T> work)
     {
         (T? result, ExceptionDispatchInfo? failure) = (default, null);

@@ -52,7 +52,9 @@ internal sealed partial class ProcessDescriptor : SafeHandleZeroOrMinusOneIsInva
         {
             DangerousAddRef(ref added);
             nint duplicate = syscall(SYS_pidfd_getfd, handle, descriptor, 0, 0);
-            return duplicate >= 0 ? new DuplicatedDescriptor(duplicate) : throw KernelException.Last("pidfd_getfd", $"descriptor {descriptor}");
+            return duplicate >= 0
+                ? new DuplicatedDescriptor(duplicate)
+                : throw KernelException.Last("pidfd_getfd", $"descriptor {descriptor}");
         }
         finally
         {

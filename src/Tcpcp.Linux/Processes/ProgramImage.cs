@@ -5,7 +5,8 @@ using Tcpcp.Linux.Namespaces;
 namespace Tcpcp.Linux.Processes;
 
 /// <summary>
-/// Becomes another program (execve(2)) in the same process, with given descriptors beside those of standard input, output and error. Everything else is closed.
+/// Becomes another program (execve(2)) in the same process, with given descriptors beside those of standard input, output and error.
+/// Everything else is closed.
 /// </summary>
 /// <param name="Path">The executable.</param>
 /// <param name="Arguments">With the program's name.</param>
@@ -26,9 +27,10 @@ internal sealed unsafe partial record ProgramImage(string Path, IReadOnlyList<st
         using NativeStrings variables = new(EnvironmentWith(environment));
         int errno = 0;
         string call = "";
-        // On a thread with descriptors of its own: those that the runtime has under these numbers must not be exchanged under its feet; a byte that it
-        // writes there would reach the peer.
-        HomeThread.StartThread("tcpcp exec", () => (call, errno) = ExecuteOnThisThread(arguments, variables, (int)handle.DangerousGetHandle(), numbers)).Join();
+        // On a thread with descriptors of its own: those that the runtime has under these numbers must not be exchanged under its feet; a
+        // byte that it writes there would reach the peer.
+        int descriptor = (int)handle.DangerousGetHandle();
+        HomeThread.StartThread("tcpcp exec", () => (call, errno) = ExecuteOnThisThread(arguments, variables, descriptor, numbers)).Join();
         GC.KeepAlive(handle);
         return KernelException.Of(call, errno, Path);
     }

@@ -4,8 +4,8 @@ using System.Globalization;
 namespace Tcpcp.Linux.Processes;
 
 /// <summary>
-/// A process that stands still: all its threads are stopped by SIGSTOP. A scope: leaving it continues the process, unless it was stopped already.
-/// If this process is killed meanwhile, the other one stays stopped, until somebody sends it SIGCONT.
+/// A process that stands still: all its threads are stopped by SIGSTOP. A scope: leaving it continues the process, unless it was stopped
+/// already. If this process is killed meanwhile, the other one stays stopped, until somebody sends it SIGCONT.
 /// </summary>
 [KernelHeader("signal.h")]
 internal sealed class StoppedProcess : IDisposable
@@ -38,7 +38,8 @@ internal sealed class StoppedProcess : IDisposable
             throw new ProcessException($"/proc shows process {processId} under the number {number}: it is that of another PID namespace. " +
                 "Run tcpcp where /proc belongs to its own PID namespace.");
         if (ThreadStates.TracerOf(processId) is int tracer and not 0)
-            throw new ProcessException($"Process {processId} is traced by process {tracer} (a debugger or strace), which could let it run. Detach that first.");
+            throw new ProcessException($"Process {processId} is traced by process {tracer} (a debugger or strace), which could let it run. " +
+                "Detach that first.");
         StoppedProcess stopped = new(processId, process);
         try
         {
@@ -73,7 +74,7 @@ internal sealed class StoppedProcess : IDisposable
         {
             if (Stopwatch.GetElapsedTime(started) > Limit)
                 throw new ProcessException(string.Create(CultureInfo.InvariantCulture,
-                    $"Process {ProcessId} did not stop within {Limit.TotalSeconds} s: a thread of it waits in the kernel (state D in ps). It runs as before."));
+                    $"Process {ProcessId} did not stop within {Limit.TotalSeconds} s: a thread of it waits in the kernel (D in ps). It runs as before."));
             wait.SpinOnce(sleep1Threshold: 20);
         }
     }

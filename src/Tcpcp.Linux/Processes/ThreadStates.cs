@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Tcpcp.Linux.Processes;
 
-/// <summary>What the threads of a process do (proc_pid_stat(5)): R runs, S sleeps, D waits for the kernel, T is stopped, t is traced, Z has ended.</summary>
+/// <summary>What the threads of a process do (proc_pid_stat(5)): R runs, S sleeps, D waits for the kernel, T is stopped, t is traced, Z has
+/// ended.</summary>
 internal static class ThreadStates
 {
     /// <summary>One letter a thread; none if there is no such process.</summary>
@@ -11,7 +12,8 @@ internal static class ThreadStates
         List<char> states = [];
         try
         {
-            foreach (string thread in Directory.EnumerateDirectories(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/task")))
+            string threads = string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/task");
+            foreach (string thread in Directory.EnumerateDirectories(threads))
             {
                 if (Of(thread) is { } state)
                     states.Add(state);
