@@ -65,10 +65,18 @@ public sealed class FrozenConnection : IDisposable
     public static FrozenConnection Freeze(Socket socket)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        ConnectionGate gate = ConnectionGate.OpenFor(socket.SafeHandle);
+        return Freeze(socket.SafeHandle);
+    }
+
+    /// <summary>Freezes a connection by a descriptor of its socket, such as <see cref="ForeignSocket.Handle"/>; no status flag changes.</summary>
+    /// <inheritdoc cref="Freeze(Socket)"/>
+    public static FrozenConnection Freeze(SafeHandle socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        ConnectionGate gate = ConnectionGate.OpenFor(socket);
         try
         {
-            FrozenConnection frozen = Freeze(socket.SafeHandle, gate, slot: 0, epoch: 0);
+            FrozenConnection frozen = Freeze(socket, gate, slot: 0, epoch: 0);
             frozen._ownsGate = true;
             return frozen;
         }

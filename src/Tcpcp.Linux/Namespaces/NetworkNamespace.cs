@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -22,6 +23,31 @@ internal sealed class NetworkNamespace : SafeHandleZeroOrMinusOneIsInvalid
 
     /// <param name="path">A file of a namespace, such as <c>/proc/1/ns/net</c> or <c>/run/netns/NAME</c>.</param>
     public static NetworkNamespace Open(string path) => new(File.OpenHandle(path));
+
+    /// <summary>The network namespace that a socket lives in, wherever its owner is now (CAP_NET_ADMIN there).</summary>
+    public static NetworkNamespace OfSocket(SafeHandle socket) => new(NamespaceSystemCalls.NamespaceOf(socket));
+
+    /// <summary>Runs the delegate on a new thread in this namespace and waits for it; its exception comes back. The delegate must work
+    /// synchronously.</summary>
+    public T Run<T>(Func<T> work)
+    {
+        (T? result, ExceptionDispatchInfo? failure) = (default, null);
+        Thread thread = HomeThread.StartThread("tcpcp visit", () =>
+        {
+            try
+            {
+                NamespaceSystemCalls.Enter(this, NamespaceKinds.Network);
+                result = work();
+            }
+            catch (Exception e)
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+            }
+        });
+        thread.Join();
+        failure?.Throw();
+        return result!;
+    }
 
     protected override bool ReleaseHandle()
     {

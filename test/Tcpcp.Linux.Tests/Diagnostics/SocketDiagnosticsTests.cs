@@ -32,8 +32,8 @@ public sealed class SocketDiagnosticsTests : IDisposable
             SocketOption.Set(client.SafeHandle, SocketLevel.SOL_SOCKET, SocketLevel.SO_MARK, 0x7C70_0001u);
             FourTuple connection = RawSocket.Ends(client.SafeHandle, out _, out _);
             Assert.Equal(
-                [new(connection, TcpState.Established, 0x7C70_0001u), new ListedSocket(connection.Reversed, TcpState.Established, 0u)],
-                _diagnostics.List().OrderByDescending(socket => socket.Mark));
+                [(connection, TcpState.Established, 0x7C70_0001u), (connection.Reversed, TcpState.Established, 0u)],
+                _diagnostics.List().OrderByDescending(socket => socket.Mark).Select(socket => (socket.Connection, socket.State, socket.Mark!.Value)));
         }
     }
 
@@ -53,6 +53,66 @@ public sealed class SocketDiagnosticsTests : IDisposable
                     sockets.Single(socket => socket.Connection == connection.Reversed).State);
             });
         }
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("::1")]
+    [InlineData("::ffff:127.0.0.1")]
+    public async Task One_connection_is_described_with_its_queues_and_its_owner(string address)
+    {
+        (Socket client, Socket server) = _host.Connect(IPAddress.Parse(address));
+        using (client)
+        using (server)
+        {
+            FourTuple connection = RawSocket.Ends(server.SafeHandle, out bool ipv6, out bool v4Mapped);
+            client.Send(new byte[1234]);
+            await Eventually.Equal(1234u, () => _diagnostics.Find(connection)!.Value.UnreadBytes);
+            ListedSocket found = _diagnostics.Find(connection)!.Value;
+            Assert.Equal((connection, TcpState.Established, ipv6, v4Mapped), (found.Connection, found.State, found.IPv6Socket, found.V4Mapped));
+            Assert.Equal(found.Inode, SocketOwners.InodeOf(Environment.ProcessId, (int)server.Handle));
+            Assert.Equal((Environment.ProcessId, (int)server.Handle),
+                Assert.Single(SocketOwners.Read().Of(found.Inode).Select(owner => (owner.ProcessId, owner.Descriptor))));
+
+            SocketOption.Get(server.SafeHandle, SocketLevel.SOL_SOCKET, SocketLevel.SO_COOKIE, out ulong cookie);
+            Assert.Equal(cookie, found.Cookie);
+            SocketDetails details = _diagnostics.Describe(found)!;
+            Assert.Equal(1234u, details.Info!.Value.tcpi_bytes_received);
+            Assert.NotEmpty(details.Congestion!);
+            Assert.True(details.Memory!.Value.ReceiveAllocated >= 1234);
+            Assert.Equal((byte)0, details.Shutdown);
+        }
+    }
+
+    [Fact]
+    public void A_connection_that_is_gone_is_not_found()
+    {
+        (Socket client, Socket server) = _host.Connect(IPAddress.Loopback);
+        FourTuple connection = RawSocket.Ends(client.SafeHandle, out _, out _);
+        ListedSocket listed = _diagnostics.Find(connection)!.Value;
+        client.LingerState = new System.Net.Sockets.LingerOption(enable: true, 0); // an RST: neither end stays
+        client.Dispose();
+        server.Dispose();
+        Assert.Null(_diagnostics.Describe(listed));
+        Assert.Null(_diagnostics.Find(connection));
+    }
+
+    [Fact]
+    public void A_listening_socket_is_found_only_among_those_that_listen()
+    {
+        using Socket listener = _host.Listen(IPAddress.Loopback);
+        ListedSocket listed = Assert.Single(_diagnostics.List(TcpState.Listen));
+        Assert.Equal(((IPEndPoint)listener.LocalEndPoint!).Port, listed.Connection.Local.Port);
+        Assert.Null(_diagnostics.Find(new FourTuple(listed.Connection.Local, new IPEndPoint(IPAddress.Loopback, 9))));
+    }
+
+    [Fact]
+    public void A_descriptor_that_is_no_socket_has_no_inode_and_one_that_is_not_there_fails()
+    {
+        using FileStream file = File.OpenRead("/proc/self/status");
+        Assert.Null(SocketOwners.InodeOf(Environment.ProcessId, (int)file.SafeFileHandle.DangerousGetHandle()));
+        Assert.Equal(Errno.ENOENT, Assert.Throws<KernelException>(() => SocketOwners.InodeOf(Environment.ProcessId, 999_999)).Errno);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<KernelException>(() => SocketOwners.InodeOf(int.MaxValue, 0)).Errno);
     }
 
     [Fact]

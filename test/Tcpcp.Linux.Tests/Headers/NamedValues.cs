@@ -56,6 +56,18 @@ internal static class NamedValues
             HeaderAssertion.Equal("SocketDiagnostics: peer's port", "offsetof(struct inet_diag_msg, id.idiag_dport)", 6),
             HeaderAssertion.Equal("SocketDiagnostics: local address", "offsetof(struct inet_diag_msg, id.idiag_src)", 8),
             HeaderAssertion.Equal("SocketDiagnostics: peer's address", "offsetof(struct inet_diag_msg, id.idiag_dst)", 24),
+            HeaderAssertion.Equal("SocketDiagnostics: interface", "offsetof(struct inet_diag_msg, id.idiag_if)", 40),
+            HeaderAssertion.Equal("SocketDiagnostics: cookie", "offsetof(struct inet_diag_msg, id.idiag_cookie)", 44),
+            HeaderAssertion.Equal("SocketDiagnostics: timer's end", "offsetof(struct inet_diag_msg, idiag_expires)", 52),
+            HeaderAssertion.Equal("SocketDiagnostics: unread", "offsetof(struct inet_diag_msg, idiag_rqueue)", 56),
+            HeaderAssertion.Equal("SocketDiagnostics: unacknowledged", "offsetof(struct inet_diag_msg, idiag_wqueue)", 60),
+            HeaderAssertion.Equal("SocketDiagnostics: user", "offsetof(struct inet_diag_msg, idiag_uid)", 64),
+            HeaderAssertion.Equal("SocketDiagnostics: inode", "offsetof(struct inet_diag_msg, idiag_inode)", 68),
+        ],
+        ["linux/sock_diag.h"] =
+        [
+            HeaderAssertion.Equal("SocketMemory", "4 * SK_MEMINFO_VARS", System.Runtime.InteropServices.Marshal.SizeOf<SocketMemory>()),
+            HeaderAssertion.Equal("SocketMemory.SendQueued", "SK_MEMINFO_WMEM_QUEUED", 5),
         ],
         ["linux/if_ether.h"] = [new("PacketSocket.ETH_P_ALL_BigEndian", $"__builtin_bswap16(ETH_P_ALL) == {Constant<PacketSocket>("ETH_P_ALL_BigEndian")}")],
         ["netinet/in.h"] =
