@@ -15,8 +15,12 @@ namespace Tcpcp.Agent.Hold;
 /// </remarks>
 internal sealed class PacketHold : IDisposable
 {
-    private const string TableName = "tcpcp";
-    private const string DeviceName = "tcpcphold";
+    /// <summary>Name of the table, of family netdev.</summary>
+    public const string TableName = "tcpcp";
+
+    /// <summary>Name of the TAP interface: it is there as long as the process that holds packets.</summary>
+    public const string DeviceName = "tcpcphold";
+
     private const int WaitMilliseconds = 100;
 
     private static readonly FourTupleSet s_held = new(FourTupleSet.NFPROTO_NETDEV, TableName, "held");

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Net;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
 using Tcpcp.Linux.Netlink;
@@ -28,6 +29,7 @@ internal sealed class SetElements : IDisposable
     private const ushort NFNL_MSG_BATCH_BEGIN = 0x10; // linux/netfilter/nfnetlink.h
     private const ushort NFNL_MSG_BATCH_END = 0x11;
     private const ushort NFNL_SUBSYS_NFTABLES = 10;
+    private const ushort NFT_MSG_GETTABLE = 1;
     private const ushort NFT_MSG_DELTABLE = 2;
     private const ushort NFTA_TABLE_NAME = 1;
     private const ushort NFT_MSG_NEWSETELEM = 12; // linux/netfilter/nf_tables.h
@@ -86,6 +88,41 @@ internal sealed class SetElements : IDisposable
         return value.Length == sizeof(uint) ? BinaryPrimitives.ReadUInt32BigEndian(value) : null;
     }
 
+    /// <summary>The connections in a set, IPv4 and IPv6.</summary>
+    /// <returns>Null if there is no such table.</returns>
+    public IReadOnlyList<FourTuple>? List(FourTupleSet set)
+    {
+        List<FourTuple> connections = [];
+        foreach (bool ipv6 in (bool[])[false, true])
+        {
+            NetlinkMessage message = new NetlinkMessage()
+                .Begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM, NetlinkFlags.Dump, new GenericHeader(set.Family, 0, 0))
+                .String(NFTA_SET_ELEM_LIST_TABLE, set.Table).String(NFTA_SET_ELEM_LIST_SET, set.Name + (ipv6 ? '6' : '4')).End();
+            try
+            {
+                foreach (NetlinkReply reply in _socket.Dump(message, "NFT_MSG_GETSETELEM"))
+                    ReadKeys(reply.Payload.AsSpan(GenericHeaderBytes), ipv6, connections);
+            }
+            catch (KernelException e) when (e.Errno == Errno.ENOENT)
+            {
+                return null;
+            }
+        }
+
+        return connections;
+    }
+
+    /// <summary>Whether there is a table.</summary>
+    public bool HasTable(byte family, string table)
+    {
+        NetlinkOutcome outcome = _socket.TryTransact(new NetlinkMessage()
+            .Begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, NetlinkFlags.Ack, new GenericHeader(family, 0, 0))
+            .String(NFTA_TABLE_NAME, table).End());
+        if (outcome.Errno != Errno.ENOENT)
+            outcome.ThrowIfFailed("NFT_MSG_GETTABLE", table);
+        return outcome.Succeeded;
+    }
+
     /// <summary>Removes a table with all that is in it; no error if it is not there.</summary>
     public void RemoveTable(byte family, string table)
     {
@@ -131,6 +168,20 @@ internal sealed class SetElements : IDisposable
 
         return [];
     }
+
+    private static void ReadKeys(ReadOnlySpan<byte> attributes, bool ipv6, List<FourTuple> connections)
+    {
+        int address = ipv6 ? 16 : 4;
+        foreach (NetlinkAttribute element in new NetlinkAttributes(Find(attributes, NFTA_SET_ELEM_LIST_ELEMENTS)))
+        {
+            ReadOnlySpan<byte> key = Find(element.Value, NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE);
+            if (key.Length == 2 * (address + 4))
+                connections.Add(new FourTuple(EndPoint(key, address), EndPoint(key[(address + 4)..], address)));
+        }
+    }
+
+    private static IPEndPoint EndPoint(ReadOnlySpan<byte> key, int address) =>
+        new(new IPAddress(key[..address]), BinaryPrimitives.ReadUInt16BigEndian(key[address..]));
 
     // A concatenation: each part padded to four bytes, in network byte order.
     private static int WriteKey(Span<byte> key, FourTuple connection)
