@@ -15,11 +15,10 @@ namespace Tcpcp.Agent.Hold;
 /// </remarks>
 internal sealed class PacketHold : IDisposable
 {
-    /// <summary>Name of the table, of family netdev.</summary>
-    public const string TableName = "tcpcp";
+    private const string TableName = "tcpcp";
 
     /// <summary>Name of the TAP interface: it is there as long as the process that holds packets.</summary>
-    public const string DeviceName = "tcpcphold";
+    private const string DeviceName = "tcpcphold";
 
     private const int WaitMilliseconds = 100;
 
@@ -72,6 +71,15 @@ internal sealed class PacketHold : IDisposable
             throw;
         }
     }
+
+    /// <summary>Whether a process holds packets in the calling thread's network namespace.</summary>
+    public static bool IsInUse(RouteNetlink route) => route.Links.TryGet(DeviceName, out _);
+
+    /// <summary>Whether there is a table of a hold; one without a process drops packets.</summary>
+    public static bool HasTable(SetElements elements) => elements.HasTable(FourTupleSet.NFPROTO_NETDEV, TableName);
+
+    /// <summary>Removes the table of a hold whose process is gone.</summary>
+    public static void RemoveTable(SetElements elements) => elements.RemoveTable(FourTupleSet.NFPROTO_NETDEV, TableName);
 
     /// <summary>Holds the connection's packets from now on.</summary>
     public void Arm(FourTuple connection)

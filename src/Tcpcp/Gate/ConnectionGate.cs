@@ -17,8 +17,7 @@ namespace Tcpcp.Gate;
 /// </remarks>
 internal sealed class ConnectionGate : IDisposable
 {
-    /// <summary>Name of the table, of family inet.</summary>
-    internal const string TableName = "tcpcp";
+    private const string TableName = "tcpcp";
 
     private static readonly FourTupleSet s_closed = new(FourTupleSet.NFPROTO_INET, TableName, "closed");
     private static readonly FourTupleSet s_stamps = new(FourTupleSet.NFPROTO_INET, TableName, "stamps");
@@ -84,6 +83,11 @@ internal sealed class ConnectionGate : IDisposable
 
     /// <summary>The connections whose packets the gate of the calling thread's network namespace drops; null: there is no gate.</summary>
     internal static IReadOnlyList<FourTuple>? ListClosed(SetElements elements) => elements.List(s_closed);
+
+    /// <summary>Removes the whole gate, unless anything in the ruleset has changed since it had that number.</summary>
+    /// <returns>False if something has changed; the gate stays.</returns>
+    internal static bool RemoveIfUnchanged(SetElements elements, uint generation) =>
+        elements.RemoveTableIfUnchanged(FourTupleSet.NFPROTO_INET, TableName, generation);
 
     /// <summary>Removes an entry whoever has made it.</summary>
     /// <returns>False if it was not there.</returns>
