@@ -1,8 +1,8 @@
 namespace Tcpcp.Cli.Completions;
 
 /// <summary>
-/// The scripts ask the command itself: <c>tcpcp "[suggest:POSITION]" "WORDS"</c> prints what can stand at the position, one word a line. The words are
-/// those after the command's name, so that a path or an alias before them does not matter.
+/// The scripts ask the command itself: <c>tcpcp "[suggest:POSITION]" "WORDS"</c> prints what can stand at the position, one word a line. The words
+/// are those after the command's name, so that a path or an alias before them does not matter.
 /// </summary>
 internal static class CompletionScripts
 {

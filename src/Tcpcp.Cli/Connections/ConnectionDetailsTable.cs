@@ -21,7 +21,8 @@ internal static class ConnectionDetailsTable
 
         Row("connection", connection.Connection);
         Row("family", connection.Family);
-        Row("state", connection.State + (report.ReceiveShutdown ? ", receiving shut down" : "") + (report.SendShutdown ? ", sending shut down" : ""));
+        Row("state",
+            connection.State + (report.ReceiveShutdown ? ", receiving shut down" : "") + (report.SendShutdown ? ", sending shut down" : ""));
         Row("can be passed", connection.NotPassableBecause is { } reason ? $"no: {reason}" : "yes, as far as its state shows");
         Row("held by", ConnectionTable.Owners(connection));
         Row("user", Number(connection.UserId));

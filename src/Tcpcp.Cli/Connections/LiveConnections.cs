@@ -18,7 +18,8 @@ internal static class LiveConnections
                 if (PassableByState.ReasonAgainst(socket) is not null)
                     continue;
                 names.Add(socket.Connection.ToString());
-                names.AddRange(owners.Of(socket.Inode).Select(owner => new ConnectionArgument.Descriptor(owner.ProcessId, owner.Descriptor).ToString()));
+                names.AddRange(owners.Of(socket.Inode).Select(owner =>
+                    new ConnectionArgument.Descriptor(owner.ProcessId, owner.Descriptor).ToString()));
             }
 
             return names;

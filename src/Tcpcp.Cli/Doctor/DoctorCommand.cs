@@ -17,7 +17,7 @@ internal static class DoctorCommand
         nor anything while an agent runs here. Be sure before you use it: an entry without a socket may be the guard of a connection that was
         released to another host. As long as its packets still come here, opening it makes the kernel answer them with an RST.
 
-        Exit codes: 0 all that is needed is there (optional features and leaked rules do not count); 1 something needed is missing, or
+        Exit codes: 0 all that library and agent need is there (what is optional and leaked rules do not count); 1 something is missing, or
         --clean failed; 2 wrong use.
 
         Examples:

@@ -12,7 +12,8 @@ internal static class DoctorTable
         table.AddColumn("Feature", column => column.NoWrap());
         table.AddColumns("Since", "Status", "Needed for");
         foreach (FeatureReport feature in report.Features)
-            table.AddRow(new Text(feature.Name), new Text(feature.MinKernel ?? ""), Status(feature), new Text(feature.NeededFor + Suffix(feature)));
+            table.AddRow(new Text(feature.Name), new Text(feature.MinKernel ?? ""), Status(feature),
+                new Text(feature.NeededFor + Suffix(feature)));
         console.Write(table);
         foreach (FeatureReport feature in report.Features.Where(feature => !feature.IsPresent))
             console.MarkupLineInterpolated($"[yellow]{feature.Name}[/]: {feature.Detail}. {feature.Advice}");
@@ -32,7 +33,8 @@ internal static class DoctorTable
             return;
         }
 
-        console.MarkupLineInterpolated($"Gate: {(rules.Gate ? "there" : "none")}, {rules.GatedSockets.Count} frozen or dormant sockets, {rules.Closed.Count} entries.");
+        console.MarkupLineInterpolated(
+            $"Gate: {(rules.Gate ? "there" : "none")}, {rules.GatedSockets.Count} frozen or dormant sockets, {rules.Closed.Count} entries.");
         foreach (ClosedReport entry in rules.Closed)
         {
             console.MarkupLineInterpolated($"  {entry.Connection}: {entry.Use switch
@@ -46,8 +48,8 @@ internal static class DoctorTable
         if (rules.HoldLeaked)
             console.MarkupLine("Hold: the table netdev tcpcp is there, and the process that held packets is gone: it drops packets.");
         if (rules.HasLeaks && report.Removed.Count == 0)
-            console.MarkupLine("[yellow]'tcpcp doctor --clean' removes what is leaked.[/] An entry may be the guard of a connection that was passed away: " +
-                "as long as its packets still come to this host, opening it makes the kernel answer them with an RST.");
+            console.MarkupLine("[yellow]'tcpcp doctor --clean' removes what is leaked.[/] An entry may be the guard of a connection that was " +
+                "passed away: as long as its packets still come to this host, opening it makes the kernel answer them with an RST.");
     }
 
     private static Markup Status(FeatureReport feature) => new(feature.Status switch

@@ -43,8 +43,8 @@ internal sealed class RuleInspection : IDisposable
             closed is not null,
             [.. gated.OrderBy(connection => connection.ToString(), StringComparer.Ordinal)],
             [
-                .. (closed ?? []).OrderBy(connection => connection.ToString(), StringComparer.Ordinal).Select(connection => new ClosedEntry(connection,
-                    gated.Contains(connection) ? EntryUse.Gated : agent ? EntryUse.Agent : EntryUse.Leaked)),
+                .. (closed ?? []).OrderBy(connection => connection.ToString(), StringComparer.Ordinal).Select(connection => new ClosedEntry(
+                    connection, gated.Contains(connection) ? EntryUse.Gated : agent ? EntryUse.Agent : EntryUse.Leaked)),
             ],
             agent,
             PacketHold.HasTable(_elements) && !agent);

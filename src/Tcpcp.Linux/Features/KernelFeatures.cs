@@ -4,7 +4,8 @@ namespace Tcpcp.Linux.Features;
 internal static class KernelFeatures
 {
     private const string Newer = "Use a newer kernel.";
-    private const string NftablesConfig = "Use a kernel with CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET and CONFIG_NFT_SOCKET (every distribution's has them).";
+    private const string NftablesConfig =
+        "Use a kernel with CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET and CONFIG_NFT_SOCKET (every distribution's has them).";
 
     /// <summary>In the order in which they make sense to a reader.</summary>
     public static IReadOnlyList<KernelFeature> All { get; } =
