@@ -1,23 +1,31 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Tcpcp.Cli;
 using Tcpcp.Cli.Check;
+using Tcpcp.Cli.Completions;
+using Tcpcp.Cli.Connections;
 using Tcpcp.Cli.Demo;
+using Tcpcp.Cli.Doctor;
 using Tcpcp.Cli.Save;
 using Tcpcp.Samples.FileServer;
 
 RootCommand root = new("Passes live TCP connections from one host to another while the peer notices nothing.")
 {
-    DemoCommand.Create(),
-    CheckCommand.Create(),
+    DoctorCommand.Create(),
+    ListCommand.Create(),
+    ShowCommand.Create(),
     DumpCommand.Create(),
     RestoreCommand.Create(),
+    CheckCommand.Create(),
+    DemoCommand.Create(),
+    CompletionsCommand.Create(),
 };
 Command server = FileServerCommand.Create(DemoHosts.ServerCommand);
 server.Hidden = true;
 root.Add(server);
 
 ParseResult parsed = root.Parse(args);
-if (parsed.Errors.Count == 0)
+if (parsed.Action is not ParseErrorAction) // to complete a line is no wrong use, however wrong the line still is
     return await parsed.InvokeAsync();
 await parsed.InvokeAsync(); // prints the errors and how it is used
 return ExitCode.WrongUse;

@@ -16,7 +16,10 @@ namespace Tcpcp.Agent.Hold;
 internal sealed class PacketHold : IDisposable
 {
     private const string TableName = "tcpcp";
+
+    /// <summary>Name of the TAP interface: it is there as long as the process that holds packets.</summary>
     private const string DeviceName = "tcpcphold";
+
     private const int WaitMilliseconds = 100;
 
     private static readonly FourTupleSet s_held = new(FourTupleSet.NFPROTO_NETDEV, TableName, "held");
@@ -68,6 +71,15 @@ internal sealed class PacketHold : IDisposable
             throw;
         }
     }
+
+    /// <summary>Whether a process holds packets in the calling thread's network namespace.</summary>
+    public static bool IsInUse(RouteNetlink route) => route.Links.TryGet(DeviceName, out _);
+
+    /// <summary>Whether there is a table of a hold; one without a process drops packets.</summary>
+    public static bool HasTable(SetElements elements) => elements.HasTable(FourTupleSet.NFPROTO_NETDEV, TableName);
+
+    /// <summary>Removes the table of a hold whose process is gone.</summary>
+    public static void RemoveTable(SetElements elements) => elements.RemoveTable(FourTupleSet.NFPROTO_NETDEV, TableName);
 
     /// <summary>Holds the connection's packets from now on.</summary>
     public void Arm(FourTuple connection)

@@ -20,18 +20,23 @@ internal abstract record ConnectionArgument
     }
 
     /// <summary>The argument CONNECTION of a command.</summary>
-    public static Argument<ConnectionArgument> Create() => new("CONNECTION")
+    public static Argument<ConnectionArgument> Create()
     {
-        Description = "pid:PID/FD, or LOCAL-PEER as 192.0.2.1:80-192.0.2.9:51514, [2001:db8::1]:80-[2001:db8::9]:51514.",
-        CustomParser = result =>
+        Argument<ConnectionArgument> argument = new("CONNECTION")
         {
-            string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-            if (TryParse(text) is { } argument)
-                return argument;
-            result.AddError($"'{text}' is not a connection: {Forms}");
-            return null;
-        },
-    };
+            Description = "pid:PID/FD, or LOCAL-PEER as 192.0.2.1:80-192.0.2.9:51514, [2001:db8::1]:80-[2001:db8::9]:51514.",
+            CustomParser = result =>
+            {
+                string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+                if (TryParse(text) is { } parsed)
+                    return parsed;
+                result.AddError($"'{text}' is not a connection: {Forms}");
+                return null;
+            },
+        };
+        argument.CompletionSources.Add(_ => LiveConnections.Names());
+        return argument;
+    }
 
     /// <summary>Null if the text is neither form.</summary>
     public static ConnectionArgument? TryParse(string text)

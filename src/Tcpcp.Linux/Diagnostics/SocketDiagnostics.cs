@@ -67,7 +67,8 @@ internal sealed class SocketDiagnostics : IDisposable
         foreach (byte family in (byte[])[Tcp.SocketLevel.AF_INET, Tcp.SocketLevel.AF_INET6])
         {
             NetlinkMessage request = new NetlinkMessage()
-                .Begin(SOCK_DIAG_BY_FAMILY, NetlinkFlags.Dump, new Request { Family = family, Protocol = Tcp.SocketLevel.IPPROTO_TCP, States = states })
+                .Begin(SOCK_DIAG_BY_FAMILY, NetlinkFlags.Dump,
+                    new Request { Family = family, Protocol = Tcp.SocketLevel.IPPROTO_TCP, States = states })
                 .End();
             foreach (NetlinkReply reply in _socket.Dump(request, "SOCK_DIAG_BY_FAMILY"))
             {
@@ -81,7 +82,14 @@ internal sealed class SocketDiagnostics : IDisposable
 
     private byte[]? Query(byte family, SocketId id, byte extensions)
     {
-        Request request = new() { Family = family, Protocol = Tcp.SocketLevel.IPPROTO_TCP, Extensions = extensions, States = uint.MaxValue, Id = id };
+        Request request = new()
+        {
+            Family = family,
+            Protocol = Tcp.SocketLevel.IPPROTO_TCP,
+            Extensions = extensions,
+            States = uint.MaxValue,
+            Id = id,
+        };
         List<NetlinkReply> replies = [];
         NetlinkOutcome outcome = _socket.TryTransact(new NetlinkMessage().Begin(SOCK_DIAG_BY_FAMILY, NetlinkFlags.Ack, request).End(), replies);
         if (outcome.Errno is Errno.ENOENT or ESTALE)

@@ -14,8 +14,8 @@ internal readonly record struct SocketOwner(int ProcessId, int Descriptor, strin
 }
 
 /// <summary>
-/// Which processes hold which sockets, read from the calling thread's /proc. Processes that end meanwhile are passed over; those that this user may not
-/// read are counted in <see cref="Unreadable"/>: a socket without an owner here may be theirs.
+/// Which processes hold which sockets, read from the calling thread's /proc. Processes that end meanwhile are passed over; those that this user
+/// may not read are counted in <see cref="Unreadable"/>: a socket without an owner here may be theirs.
 /// </summary>
 internal sealed partial class SocketOwners
 {

@@ -9,7 +9,9 @@ namespace Tcpcp.Linux.Nftables;
 [KernelHeader("nftables/libnftables.h")]
 internal static partial class LibNftables
 {
-    private const string Library = "libnftables.so.1";
+    /// <summary>Name of the library that is loaded.</summary>
+    public const string Library = "libnftables.so.1";
+
     private const uint NFT_CTX_DEFAULT = 0;
     private const uint NFT_CTX_OUTPUT_JSON = 1 << 4;
 
@@ -20,7 +22,13 @@ internal static partial class LibNftables
     /// <param name="commands">What <c>nft -f</c> would read; several commands are separated by new lines.</param>
     /// <param name="json">Input that begins with a brace is read as JSON by the library; this makes the output JSON.</param>
     /// <exception cref="NftablesException">A command was refused; the message is the library's. Nothing was changed.</exception>
-    public static string Run(string commands, bool json = false)
+    public static string Run(string commands, bool json = false) => Run(commands, json, dryRun: false);
+
+    /// <summary>Lets the kernel examine the commands as one transaction, which is then given up: nothing changes.</summary>
+    /// <exception cref="NftablesException">A command would be refused.</exception>
+    public static void Check(string commands) => Run(commands, json: false, dryRun: true);
+
+    private static string Run(string commands, bool json, bool dryRun)
     {
         ArgumentNullException.ThrowIfNull(commands);
         lock (s_lock)
@@ -32,6 +40,7 @@ internal static partial class LibNftables
                     throw KernelException.Of("nft_ctx_buffer_output", Errno.ENOMEM);
                 if (json || commands.AsSpan().TrimStart().StartsWith('{'))
                     nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON);
+                nft_ctx_set_dry_run(context, dryRun);
                 if (nft_run_cmd_from_buffer(context, commands) != 0)
                     throw new NftablesException(Text(nft_ctx_get_error_buffer(context)), commands);
                 return Text(nft_ctx_get_output_buffer(context));
@@ -78,6 +87,9 @@ internal static partial class LibNftables
 
     [LibraryImport(Library)]
     private static partial void nft_ctx_output_set_flags(nint context, uint flags);
+
+    [LibraryImport(Library)]
+    private static partial void nft_ctx_set_dry_run(nint context, [MarshalAs(UnmanagedType.U1)] bool dry);
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int nft_run_cmd_from_buffer(nint context, string commands);

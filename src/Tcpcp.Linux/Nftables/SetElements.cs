@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Net;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
 using Tcpcp.Linux.Netlink;
@@ -22,12 +23,13 @@ internal readonly record struct FourTupleSet(byte Family, string Table, string N
 /// Adds and removes set elements by raw nfnetlink: 5 to 19 us, however many elements there are. The sets are made by
 /// <see cref="LibNftables"/>. In the network namespace of the thread that opened it.
 /// </summary>
-[KernelHeader("linux/netlink.h", "linux/netfilter/nfnetlink.h", "linux/netfilter/nf_tables.h")]
+[KernelHeader("linux/netlink.h", "linux/netfilter/nfnetlink.h", "linux/netfilter/nf_tables.h", "errno.h")]
 internal sealed class SetElements : IDisposable
 {
     private const ushort NFNL_MSG_BATCH_BEGIN = 0x10; // linux/netfilter/nfnetlink.h
     private const ushort NFNL_MSG_BATCH_END = 0x11;
     private const ushort NFNL_SUBSYS_NFTABLES = 10;
+    private const ushort NFT_MSG_GETTABLE = 1;
     private const ushort NFT_MSG_DELTABLE = 2;
     private const ushort NFTA_TABLE_NAME = 1;
     private const ushort NFT_MSG_NEWSETELEM = 12; // linux/netfilter/nf_tables.h
@@ -40,6 +42,10 @@ internal sealed class SetElements : IDisposable
     private const ushort NFTA_SET_ELEM_KEY = 1;
     private const ushort NFTA_SET_ELEM_DATA = 2;
     private const ushort NFTA_DATA_VALUE = 1;
+    private const ushort NFT_MSG_GETGEN = 16;
+    private const ushort NFTA_GEN_ID = 1;
+    private const ushort NFNL_BATCH_GENID = 1; // linux/netfilter/nfnetlink.h
+    private const int ERESTART = 85; // asm-generic/errno.h: the ruleset has another number
     private const int GenericHeaderBytes = 4;
 
     private readonly NetlinkSocket _socket = NetlinkSocket.Open(NetlinkSocket.NETLINK_NETFILTER);
@@ -86,18 +92,78 @@ internal sealed class SetElements : IDisposable
         return value.Length == sizeof(uint) ? BinaryPrimitives.ReadUInt32BigEndian(value) : null;
     }
 
+    /// <summary>The connections in a set, IPv4 and IPv6.</summary>
+    /// <returns>Null if there is no such table.</returns>
+    public IReadOnlyList<FourTuple>? List(FourTupleSet set)
+    {
+        List<FourTuple> connections = [];
+        foreach (bool ipv6 in (bool[])[false, true])
+        {
+            NetlinkMessage message = new NetlinkMessage()
+                .Begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM, NetlinkFlags.Dump, new GenericHeader(set.Family, 0, 0))
+                .String(NFTA_SET_ELEM_LIST_TABLE, set.Table).String(NFTA_SET_ELEM_LIST_SET, set.Name + (ipv6 ? '6' : '4')).End();
+            try
+            {
+                foreach (NetlinkReply reply in _socket.Dump(message, "NFT_MSG_GETSETELEM"))
+                    ReadKeys(reply.Payload.AsSpan(GenericHeaderBytes), ipv6, connections);
+            }
+            catch (KernelException e) when (e.Errno == Errno.ENOENT)
+            {
+                return null;
+            }
+        }
+
+        return connections;
+    }
+
+    /// <summary>Whether there is a table.</summary>
+    public bool HasTable(byte family, string table)
+    {
+        NetlinkOutcome outcome = _socket.TryTransact(new NetlinkMessage()
+            .Begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, NetlinkFlags.Ack, new GenericHeader(family, 0, 0))
+            .String(NFTA_TABLE_NAME, table).End());
+        if (outcome.Errno != Errno.ENOENT)
+            outcome.ThrowIfFailed("NFT_MSG_GETTABLE", table);
+        return outcome.Succeeded;
+    }
+
+    /// <summary>The number of the ruleset, which every change to it raises.</summary>
+    public uint Generation()
+    {
+        List<NetlinkReply> replies = [];
+        _socket.TryTransact(new NetlinkMessage()
+            .Begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, NetlinkFlags.Ack, new GenericHeader(0, 0, 0)).End(), replies)
+            .ThrowIfFailed("NFT_MSG_GETGEN");
+        return BinaryPrimitives.ReadUInt32BigEndian(Find(replies[0].Payload.AsSpan(GenericHeaderBytes), NFTA_GEN_ID));
+    }
+
+    /// <summary>Removes a table with all that is in it, unless anything in the ruleset has changed since it had that number.</summary>
+    /// <returns>False if something has changed; nothing was removed.</returns>
+    public bool RemoveTableIfUnchanged(byte family, string table, uint generation)
+    {
+        GenericHeader batch = new(0, 0, BinaryPrimitives.ReverseEndianness(NFNL_SUBSYS_NFTABLES));
+        NetlinkMessage message = new NetlinkMessage().Begin(NFNL_MSG_BATCH_BEGIN, NetlinkFlags.Ack, batch)
+            .U32BigEndian(NFNL_BATCH_GENID, generation).End();
+        NetlinkOutcome outcome = _socket.TryTransact(DeleteTable(message, family, table).Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End());
+        if (outcome.Errno == ERESTART)
+            return false;
+        outcome.ThrowIfFailed("NFT_MSG_DELTABLE", table);
+        return true;
+    }
+
     /// <summary>Removes a table with all that is in it; no error if it is not there.</summary>
     public void RemoveTable(byte family, string table)
     {
         GenericHeader batch = new(0, 0, BinaryPrimitives.ReverseEndianness(NFNL_SUBSYS_NFTABLES));
-        NetlinkOutcome outcome = _socket.TryTransact(new NetlinkMessage()
-            .Begin(NFNL_MSG_BATCH_BEGIN, NetlinkFlags.None, batch).End()
-            .Begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE, NetlinkFlags.Ack, new GenericHeader(family, 0, 0))
-            .String(NFTA_TABLE_NAME, table).End()
-            .Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End());
+        NetlinkMessage message = new NetlinkMessage().Begin(NFNL_MSG_BATCH_BEGIN, NetlinkFlags.None, batch).End();
+        NetlinkOutcome outcome = _socket.TryTransact(DeleteTable(message, family, table).Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End());
         if (outcome.Errno != Errno.ENOENT)
             outcome.ThrowIfFailed("NFT_MSG_DELTABLE", table);
     }
+
+    private static NetlinkMessage DeleteTable(NetlinkMessage message, byte family, string table) => message
+        .Begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE, NetlinkFlags.Ack, new GenericHeader(family, 0, 0))
+        .String(NFTA_TABLE_NAME, table).End();
 
     private static NetlinkMessage Message(ushort type, NetlinkFlags flags, FourTupleSet set, FourTuple connection)
     {
@@ -131,6 +197,20 @@ internal sealed class SetElements : IDisposable
 
         return [];
     }
+
+    private static void ReadKeys(ReadOnlySpan<byte> attributes, bool ipv6, List<FourTuple> connections)
+    {
+        int address = ipv6 ? 16 : 4;
+        foreach (NetlinkAttribute element in new NetlinkAttributes(Find(attributes, NFTA_SET_ELEM_LIST_ELEMENTS)))
+        {
+            ReadOnlySpan<byte> key = Find(element.Value, NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE);
+            if (key.Length == 2 * (address + 4))
+                connections.Add(new FourTuple(EndPoint(key, address), EndPoint(key[(address + 4)..], address)));
+        }
+    }
+
+    private static IPEndPoint EndPoint(ReadOnlySpan<byte> key, int address) =>
+        new(new IPAddress(key[..address]), BinaryPrimitives.ReadUInt16BigEndian(key[address..]));
 
     // A concatenation: each part padded to four bytes, in network byte order.
     private static int WriteKey(Span<byte> key, FourTuple connection)

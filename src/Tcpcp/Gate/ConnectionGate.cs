@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
+using Tcpcp.Linux;
 using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Packets;
 using Tcpcp.Linux.Tcp;
@@ -58,7 +59,19 @@ internal sealed class ConnectionGate : IDisposable
 
     /// <summary>Drops what the connection sends and receives from now on.</summary>
     /// <returns>False if another pass has closed it already.</returns>
-    public bool Close(FourTuple connection) => _elements.Add(s_closed, connection);
+    public bool Close(FourTuple connection)
+    {
+        try
+        {
+            return _elements.Add(s_closed, connection);
+        }
+        catch (KernelException e) when (e.Errno == Errno.ENOENT)
+        {
+            // "tcpcp doctor --clean" removes the table of a host that has nothing behind its gate.
+            MakeTable(Options);
+            return _elements.Add(s_closed, connection);
+        }
+    }
 
     /// <summary>Before the gate closes: forgets the timestamp that it has noted of the connection at an earlier time.</summary>
     public void ForgetTimestamp(FourTuple connection) => _elements.Remove(s_stamps, connection);
@@ -69,6 +82,18 @@ internal sealed class ConnectionGate : IDisposable
     /// <summary>Lets the connection's packets through again.</summary>
     /// <returns>False if it was open.</returns>
     public bool Open(FourTuple connection) => _elements.Remove(s_closed, connection);
+
+    /// <summary>The connections whose packets the gate of the calling thread's network namespace drops; null: there is no gate.</summary>
+    internal static IReadOnlyList<FourTuple>? ListClosed(SetElements elements) => elements.List(s_closed);
+
+    /// <summary>Removes the whole gate, unless anything in the ruleset has changed since it had that number.</summary>
+    /// <returns>False if something has changed; the gate stays.</returns>
+    internal static bool RemoveIfUnchanged(SetElements elements, uint generation) =>
+        elements.RemoveTableIfUnchanged(FourTupleSet.NFPROTO_INET, TableName, generation);
+
+    /// <summary>Removes an entry whoever has made it.</summary>
+    /// <returns>False if it was not there.</returns>
+    internal static bool OpenForced(SetElements elements, FourTuple connection) => elements.Remove(s_closed, connection);
 
     private static ulong NamespaceOf(SafeHandle socket)
     {

@@ -81,6 +81,30 @@ public sealed class SetElementsTests : IDisposable
         Assert.False(_elements.Remove(s_dropped, connection));
     }
 
+    [Fact]
+    public void The_list_of_both_families_is_complete()
+    {
+        Assert.Empty(_elements.List(s_dropped)!);
+        HashSet<FourTuple> added = [FourTuple.Parse(IPv6)];
+        for (int port = 1; port <= 3000; port++)
+            added.Add(new FourTuple(new IPEndPoint(IPAddress.Parse("192.0.2.1"), 80), new IPEndPoint(IPAddress.Parse("192.0.2.9"), port)));
+        foreach (FourTuple connection in added)
+            _elements.Add(s_dropped, connection);
+        Assert.Equal(added, _elements.List(s_dropped)!.ToHashSet());
+        Assert.Null(_elements.List(s_dropped with { Table = "nowhere" }));
+    }
+
+    [Fact]
+    public void A_table_is_removed_only_if_nothing_has_changed_since()
+    {
+        uint generation = _elements.Generation();
+        _elements.Add(s_dropped, FourTuple.Parse(IPv4));
+        Assert.False(_elements.RemoveTableIfUnchanged(s_dropped.Family, s_dropped.Table, generation));
+        Assert.True(_elements.HasTable(s_dropped.Family, s_dropped.Table));
+        Assert.True(_elements.RemoveTableIfUnchanged(s_dropped.Family, s_dropped.Table, _elements.Generation()));
+        Assert.False(_elements.HasTable(s_dropped.Family, s_dropped.Table));
+    }
+
     [Theory]
     [InlineData(IPv4, "dropped4")]
     [InlineData(IPv6, "dropped6")]

@@ -1,0 +1,70 @@
+using System.Text.Json.Serialization;
+using Tcpcp.Linux.Features;
+
+namespace Tcpcp.Cli.Doctor;
+
+/// <summary>What <c>tcpcp doctor --json</c> prints, with snake_case names.</summary>
+/// <param name="Kernel">The kernel's version.</param>
+/// <param name="Ready">All that is needed to pass connections is there.</param>
+/// <param name="Features">What was probed.</param>
+/// <param name="Rules">The rules of tcpcp; null: they cannot be read, see <paramref name="RulesUnreadable"/>.</param>
+/// <param name="RulesUnreadable">Why.</param>
+/// <param name="Removed">What <c>--clean</c> has removed.</param>
+internal sealed record DoctorReport(
+    string Kernel, bool Ready, IReadOnlyList<FeatureReport> Features, RuleReport? Rules, string? RulesUnreadable, IReadOnlyList<string> Removed);
+
+/// <param name="Status">present, missing or not_permitted.</param>
+/// <param name="Need">always, agent or optional.</param>
+/// <param name="Detail">What the system said.</param>
+/// <param name="Advice">What to do about it.</param>
+internal sealed record FeatureReport(
+    string Name, string Status, string Need, string NeededFor, string? MinKernel, string? Detail, string? Advice)
+{
+    public static FeatureReport Of(KernelFeature feature, FeatureFinding finding) => new(
+        feature.Name,
+        finding.Status switch
+        {
+            FeatureStatus.Present => "present",
+            FeatureStatus.Missing => "missing",
+            _ => "not_permitted",
+        },
+        feature.Need switch
+        {
+            FeatureNeed.Always => "always",
+            FeatureNeed.Agent => "agent",
+            _ => "optional",
+        },
+        feature.NeededFor, feature.MinKernel?.ToString(), finding.Detail, feature.AdviceOn(finding));
+
+    [JsonIgnore]
+    public bool IsPresent => Status == "present";
+}
+
+/// <param name="Gate">The gate's table is there.</param>
+/// <param name="GatedSockets">Connections whose socket has the gate's mark: frozen or dormant.</param>
+/// <param name="Closed">Connections whose packets the gate drops.</param>
+/// <param name="AgentRuns">A process holds packets here.</param>
+/// <param name="HoldLeaked">A hold's table is there whose process is gone.</param>
+internal sealed record RuleReport(
+    bool Gate, IReadOnlyList<string> GatedSockets, IReadOnlyList<ClosedReport> Closed, bool AgentRuns, bool HoldLeaked)
+{
+    public static RuleReport Of(RuleFindings findings) => new(
+        findings.HasGate, [.. findings.Gated.Select(connection => connection.ToString())],
+        [.. findings.Closed.Select(entry => new ClosedReport(entry.Connection.ToString(), entry.Use switch
+        {
+            EntryUse.Gated => "gated",
+            EntryUse.Agent => "agent",
+            _ => "leaked",
+        }))],
+        findings.AgentRuns, findings.HoldLeaked);
+
+    [JsonIgnore]
+    public bool HasLeaks => HoldLeaked || Closed.Any(entry => entry.Use == "leaked");
+}
+
+/// <param name="Use">gated: a frozen or dormant socket; agent: perhaps an open pass of the running agent; leaked: no socket behind it.</param>
+internal sealed record ClosedReport(string Connection, string Use);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
+[JsonSerializable(typeof(DoctorReport))]
+internal sealed partial class DoctorJson : JsonSerializerContext;

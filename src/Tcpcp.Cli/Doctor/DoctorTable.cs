@@ -1,0 +1,68 @@
+using Spectre.Console;
+
+namespace Tcpcp.Cli.Doctor;
+
+/// <summary>The report for people.</summary>
+internal static class DoctorTable
+{
+    public static void Write(DoctorReport report)
+    {
+        IAnsiConsole console = PeopleConsole.Create();
+        Table table = new Table().Border(TableBorder.Simple);
+        table.AddColumn("Feature", column => column.NoWrap());
+        table.AddColumns("Since", "Status", "Needed for");
+        foreach (FeatureReport feature in report.Features)
+            table.AddRow(new Text(feature.Name), new Text(feature.MinKernel ?? ""), Status(feature),
+                new Text(feature.NeededFor + Suffix(feature)));
+        console.Write(table);
+        foreach (FeatureReport feature in report.Features.Where(feature => !feature.IsPresent))
+            console.MarkupLineInterpolated($"[yellow]{feature.Name}[/]: {feature.Detail}. {feature.Advice}");
+        WriteRules(console, report);
+        foreach (string removed in report.Removed)
+            console.MarkupLineInterpolated($"Removed: {removed}.");
+        console.MarkupLine(report.Ready
+            ? "[green]This host can pass connections.[/]"
+            : "[red]This host cannot pass connections[/] until what is needed is there.");
+    }
+
+    private static void WriteRules(IAnsiConsole console, DoctorReport report)
+    {
+        if (report.Rules is not { } rules)
+        {
+            console.MarkupLineInterpolated($"[yellow]The rules of tcpcp cannot be read:[/] {report.RulesUnreadable}");
+            return;
+        }
+
+        console.MarkupLineInterpolated(
+            $"Gate: {(rules.Gate ? "there" : "none")}, {rules.GatedSockets.Count} frozen or dormant sockets, {rules.Closed.Count} entries.");
+        foreach (ClosedReport entry in rules.Closed)
+        {
+            console.MarkupLineInterpolated($"  {entry.Connection}: {entry.Use switch
+            {
+                "gated" => "frozen or dormant, it stays",
+                "agent" => "no socket; an agent runs here, so it may be of an open pass: it stays",
+                _ => "leaked: no socket with the gate's mark",
+            }}");
+        }
+
+        if (rules.HoldLeaked)
+            console.MarkupLine("Hold: the table netdev tcpcp is there, and the process that held packets is gone: it drops packets.");
+        if (rules.HasLeaks && report.Removed.Count == 0)
+            console.MarkupLine("[yellow]'tcpcp doctor --clean' removes what is leaked.[/] An entry may be the guard of a connection that was " +
+                "passed away: as long as its packets still come to this host, opening it makes the kernel answer them with an RST.");
+    }
+
+    private static Markup Status(FeatureReport feature) => new(feature.Status switch
+    {
+        "present" => "[green]present[/]",
+        "missing" => "[red]missing[/]",
+        _ => "[red]not permitted[/]",
+    });
+
+    private static string Suffix(FeatureReport feature) => feature.Need switch
+    {
+        "agent" => " (agent only)",
+        "optional" => " (optional)",
+        _ => "",
+    };
+}

@@ -1,0 +1,97 @@
+using Tcpcp.Agent.Hold;
+using Tcpcp.Cli.Connections;
+using Tcpcp.Core;
+using Tcpcp.Gate;
+using Tcpcp.Linux.Diagnostics;
+using Tcpcp.Linux.Netlink;
+using Tcpcp.Linux.Nftables;
+
+namespace Tcpcp.Cli.Doctor;
+
+/// <summary>The rules of tcpcp in the calling thread's network namespace: which are in use, and which were left behind.</summary>
+internal sealed class RuleInspection : IDisposable
+{
+    // Between closing the gate and marking its socket a freeze takes microseconds: what lacks a socket both times has none.
+    private static readonly TimeSpan s_betweenLooks = TimeSpan.FromMilliseconds(200);
+
+    private readonly SetElements _elements = new();
+    private readonly SocketDiagnostics _diagnostics = new();
+    private readonly RouteNetlink _route = RouteNetlink.Open();
+
+    public void Dispose()
+    {
+        _elements.Dispose();
+        _diagnostics.Dispose();
+        _route.Dispose();
+    }
+
+    /// <exception cref="Tcpcp.Linux.KernelException">EPERM without CAP_NET_ADMIN.</exception>
+    public RuleFindings Look()
+    {
+        bool agent = PacketHold.IsInUse(_route);
+        IReadOnlyList<FourTuple>? closed = ConnectionGate.ListClosed(_elements);
+        HashSet<FourTuple> gated = Gated(); // after the entries: a socket that comes meanwhile has its entry already
+        if (closed is not null && !agent && closed.Any(connection => !gated.Contains(connection)))
+        {
+            Thread.Sleep(s_betweenLooks);
+            closed = [.. (ConnectionGate.ListClosed(_elements) ?? []).Intersect(closed)];
+            gated.UnionWith(Gated());
+            agent = PacketHold.IsInUse(_route);
+        }
+
+        return new RuleFindings(
+            closed is not null,
+            [.. gated.OrderBy(connection => connection.ToString(), StringComparer.Ordinal)],
+            [
+                .. (closed ?? []).OrderBy(connection => connection.ToString(), StringComparer.Ordinal).Select(connection => new ClosedEntry(
+                    connection, gated.Contains(connection) ? EntryUse.Gated : agent ? EntryUse.Agent : EntryUse.Leaked)),
+            ],
+            agent,
+            PacketHold.HasTable(_elements) && !agent);
+    }
+
+    /// <summary>Removes what was left behind: never an entry of a frozen or dormant socket, nor anything of a running agent.</summary>
+    /// <returns>What was removed, in words.</returns>
+    public IReadOnlyList<string> Clean(RuleFindings findings)
+    {
+        List<string> removed = [];
+        foreach (ClosedEntry entry in findings.Closed.Where(entry => entry.Use == EntryUse.Leaked))
+        {
+            if (!Gated().Contains(entry.Connection) && ConnectionGate.OpenForced(_elements, entry.Connection))
+                removed.Add($"the gate's entry of {entry.Connection}");
+        }
+
+        if (findings.HoldLeaked && !PacketHold.IsInUse(_route))
+        {
+            PacketHold.RemoveTable(_elements);
+            removed.Add("the table netdev tcpcp of a hold");
+        }
+
+        if (RemoveUnusedGate())
+            removed.Add("the table inet tcpcp: nothing is behind the gate");
+        return removed;
+    }
+
+    // The number is read first: a connection that is frozen from here on changes it, and the gate stays.
+    private bool RemoveUnusedGate()
+    {
+        uint generation = _elements.Generation();
+        return ConnectionGate.ListClosed(_elements) is [] && Gated().Count == 0 && !PacketHold.IsInUse(_route)
+            && ConnectionGate.RemoveIfUnchanged(_elements, generation);
+    }
+
+    private HashSet<FourTuple> Gated() =>
+        [.. _diagnostics.List().Where(PassableByState.IsGated).Select(socket => socket.Connection)];
+}
+
+/// <summary>What an inspection found.</summary>
+/// <param name="HasGate">There is a gate.</param>
+/// <param name="Gated">Sockets with the gate's mark: frozen or dormant.</param>
+/// <param name="Closed">Connections whose packets are dropped.</param>
+/// <param name="AgentRuns">A process holds packets here.</param>
+/// <param name="HoldLeaked">A hold's table is there whose process is gone.</param>
+internal sealed record RuleFindings(
+    bool HasGate, IReadOnlyList<FourTuple> Gated, IReadOnlyList<ClosedEntry> Closed, bool AgentRuns, bool HoldLeaked)
+{
+    public int Leaked => Closed.Count(entry => entry.Use == EntryUse.Leaked);
+}

@@ -1,0 +1,99 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using Tcpcp.Linux.Devices;
+using Tcpcp.Linux.Nftables;
+
+namespace Tcpcp.EndToEnd.Tests;
+
+public sealed class DoctorTests : IAsyncLifetime
+{
+    private readonly InspectedHost _host = new();
+
+    public ValueTask InitializeAsync() => _host.InitializeAsync();
+
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
+
+    [Fact]
+    public async Task This_machine_has_all_that_is_needed()
+    {
+        JsonElement report = await _host.JsonAsync("doctor");
+        Assert.True(report.GetProperty("ready").GetBoolean());
+        Assert.False(report.GetProperty("rules").GetProperty("gate").GetBoolean());
+        (int exitCode, string output, _) = await _host.RunAsync("doctor");
+        Assert.Equal(0, exitCode);
+        Assert.Contains("This host can pass connections.", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_CAP_NET_ADMIN_it_fails_and_says_so()
+    {
+        string setpriv = "/usr/bin/setpriv";
+        Assert.SkipUnless(File.Exists(setpriv), "setpriv is not installed: apt-get install util-linux");
+        (int exitCode, string output, string error) = await InspectedHost.RunAsync(
+            _host.Host, setpriv, "--bounding-set=-net_admin", "--inh-caps=-net_admin", Command.Path, "doctor", "--clean", "--json");
+        Assert.Equal(1, exitCode);
+        JsonElement report = JsonDocument.Parse(output).RootElement;
+        Assert.False(report.GetProperty("ready").GetBoolean());
+        Assert.Contains("nothing was cleaned", error, StringComparison.Ordinal);
+        JsonElement repair = report.GetProperty("features").EnumerateArray().Single(feature => feature.GetProperty("name").GetString() == "TCP_REPAIR");
+        Assert.Equal("not_permitted", repair.GetProperty("status").GetString());
+        Assert.NotEqual("", repair.GetProperty("advice").GetString());
+    }
+
+    [Fact]
+    public async Task A_leaked_entry_is_cleaned_and_that_of_a_frozen_connection_stays()
+    {
+        (Socket leakedClient, Socket leaked) = _host.Connect();
+        (Socket client, Socket server) = _host.Connect();
+        string leakedName = InspectedHost.EndsOf(leaked).ToString();
+        string frozenName = InspectedHost.EndsOf(server).ToString();
+        using (leakedClient)
+        using (client)
+        using (server)
+        {
+            _host.Host.Run(() => FrozenConnection.Freeze(leaked).Release()); // the entry outlives the socket: the guard against an RST
+            using FrozenConnection frozen = _host.Host.Run(() => FrozenConnection.Freeze(server));
+            Assert.Equal(new() { [leakedName] = "leaked", [frozenName] = "gated" }, Closed(await _host.JsonAsync("doctor")));
+
+            JsonElement cleaned = await _host.JsonAsync("doctor", "--clean");
+            Assert.Equal(new() { [frozenName] = "gated" }, Closed(cleaned));
+            Assert.Contains(leakedName, Assert.Single(cleaned.GetProperty("removed").EnumerateArray()).GetString(), StringComparison.Ordinal);
+
+            _host.Host.Run(frozen.Thaw);
+            client.Send([1]);
+            Assert.Equal(1, server.Receive(new byte[1]));
+            cleaned = await _host.JsonAsync("doctor", "--clean");
+            Assert.False(cleaned.GetProperty("rules").GetProperty("gate").GetBoolean());
+
+            // This process believes that the gate is there still.
+            using FrozenConnection again = _host.Host.Run(() => FrozenConnection.Freeze(server));
+            Assert.Equal(new() { [frozenName] = "gated" }, Closed(await _host.JsonAsync("doctor", "--clean")));
+        }
+    }
+
+    [Fact]
+    public async Task Nothing_is_cleaned_of_the_gate_while_an_agent_runs()
+    {
+        (Socket client, Socket server) = _host.Connect();
+        string name = InspectedHost.EndsOf(server).ToString();
+        using (client)
+        {
+            _host.Host.Run(() => FrozenConnection.Freeze(server).Release());
+            using (_host.Host.Run(() => TapDevice.Create("tcpcphold"))) // an agent's hold
+                Assert.Equal(new() { [name] = "agent" }, Closed(await _host.JsonAsync("doctor", "--clean")));
+            Assert.Empty(Closed(await _host.JsonAsync("doctor", "--clean")));
+        }
+    }
+
+    [Fact]
+    public async Task The_table_of_a_hold_whose_process_is_gone_is_cleaned()
+    {
+        _host.Host.Run(() => LibNftables.Run("add table netdev tcpcp"));
+        Assert.True((await _host.JsonAsync("doctor")).GetProperty("rules").GetProperty("hold_leaked").GetBoolean());
+        Assert.False((await _host.JsonAsync("doctor", "--clean")).GetProperty("rules").GetProperty("hold_leaked").GetBoolean());
+        Assert.Equal("", _host.Host.Run(() => LibNftables.Run("list ruleset")));
+    }
+
+    private static Dictionary<string, string> Closed(JsonElement report) => report.GetProperty("rules").GetProperty("closed").EnumerateArray()
+        .ToDictionary(entry => entry.GetProperty("connection").GetString()!, entry => entry.GetProperty("use").GetString()!, StringComparer.Ordinal);
+}
