@@ -13,18 +13,27 @@ internal static class DemoCommand
     {
         Option<bool> json = new("--json") { Description = "Print one JSON object and nothing else on standard output." };
         Option<int> size = Number("--size", "Size of the file in MB.", 256, 10_000);
-        Option<int> rate = Number("--rate", "Limit of the download in MB a second; 0: none.", 64, 100_000, smallest: 0);
+        Option<int> rate = Number("--rate", "Limit of the download or upload in MB a second; 0: none.", 64, 100_000, smallest: 0);
         Option<int> passes = Number("--passes", "How often the connection is passed, there and back in turn; 0: not at all.", 2, 1000, smallest: 0);
+        Option<bool> ipv6 = new("--ipv6") { Description = "Over IPv6." };
+        Option<bool> upload = new("--upload") { Description = "curl sends the file (PUT), and --rate limits curl." };
+        Option<int> loss = Number("--loss", "Per cent of the packets that the network loses, in each direction.", 0, 20, smallest: 0);
         Option<string?> keep = new("--capture") { Description = "Leave the peer's capture in this file (pcapng)." };
         Command command = new("demo",
-            "Passes a real download by curl from one host to another in the middle of the file, then back, and judges it from the peer's own packets.\n\n" +
-            "Examples:\n  tcpcp demo\n  tcpcp demo --json\n  tcpcp demo --passes 10 --rate 0 --capture peer.pcapng")
+            "Passes a real download or upload by curl from one host to another in the middle of the file, then back, and judges it from the peer's own " +
+            "packets.\n\nExamples:\n  tcpcp demo\n  tcpcp demo --json\n  tcpcp demo --ipv6 --upload --loss 2\n" +
+            "  tcpcp demo --passes 10 --rate 0 --capture peer.pcapng")
         {
-            json, size, rate, passes, keep,
+            json, size, rate, passes, ipv6, upload, loss, keep,
         };
         command.SetAction((parsed, cancellationToken) => RunAsync(
             new DemoOptions(parsed.GetValue(size), parsed.GetValue(rate) is > 0 and { } limit ? (ulong)limit * 1_000_000 : null, parsed.GetValue(passes),
-                parsed.GetValue(keep)),
+                parsed.GetValue(keep))
+            {
+                IPv6 = parsed.GetValue(ipv6),
+                Upload = parsed.GetValue(upload),
+                LossPercent = parsed.GetValue(loss),
+            },
             parsed.GetValue(json), cancellationToken));
         return command;
     }
