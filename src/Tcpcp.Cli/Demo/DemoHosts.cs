@@ -86,20 +86,11 @@ internal sealed class DemoHosts : IAsyncDisposable
             arguments.Add("--allow-uploads");
         else if (options.BytesPerSecond is { } rate)
             arguments.AddRange(["--rate", rate.ToString(CultureInfo.InvariantCulture)]);
-        (string program, IReadOnlyList<string> before) = OwnProgram();
+        (string program, IReadOnlyList<string> before) = OwnProgram.Find();
         ChildProcess process = host.Start(program, [.. before, .. arguments], new ChildOptions { Input = ChildInput.Pipe });
         DemoServer server = new(host, process, agent);
         await server.WaitForAsync(line => line.Event == "ready", s_patience);
         return server;
-    }
-
-    // Under native AOT or an apphost the process is the program; under `dotnet Tcpcp.Cli.dll` it is not.
-    private static (string Program, IReadOnlyList<string> Before) OwnProgram()
-    {
-        string process = Environment.ProcessPath!;
-        return Path.GetFileNameWithoutExtension(process) == "dotnet"
-            ? (process, [Path.Combine(AppContext.BaseDirectory, "Tcpcp.Cli.dll")])
-            : (process, []);
     }
 }
 

@@ -32,7 +32,7 @@ internal sealed record DemoOptions(int MegaBytes, ulong? BytesPerSecond, int Pas
 internal sealed class DemoRun
 {
     private static readonly TimeSpan s_passTime = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan s_transferTime = TimeSpan.FromSeconds(50);
+    private static readonly TimeSpan s_transferTime = TimeSpan.FromSeconds(45);
 
     private readonly DemoOptions _options;
     private readonly DemoFiles _files;
@@ -66,7 +66,7 @@ internal sealed class DemoRun
         await using ChildProcess curl = hosts.Peer.Start("curl",
             ["--silent", "--show-error", "--fail", .. CurlArguments(), hosts.UrlOf(DemoFiles.FileName).AbsoluteUri]);
         await PassAsync(hosts, curl, cancellationToken);
-        int exit = await curl.Exit.WaitAsync(s_transferTime, cancellationToken);
+        int exit = await EndOfAsync(curl, cancellationToken);
         TimeSpan took = Stopwatch.GetElapsedTime(began);
         await capture.StopAsync();
         if (exit != 0)
@@ -78,6 +78,22 @@ internal sealed class DemoRun
         CaptureReport judged = CaptureJudge.Judge(_files.Capture, new JudgeOptions { Peer = hosts.PeerAddress, IsStrict = true });
         bool equal = exit == 0 && await DemoFiles.HashAsync(_files.Sent, cancellationToken) == await DemoFiles.HashAsync(_files.Received, cancellationToken);
         return Report(hosts, judged, equal, took, began);
+    }
+
+    private async Task<int> EndOfAsync(ChildProcess curl, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await curl.Exit.WaitAsync(s_transferTime, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            if (_options.KeepCapture is { } path)
+                File.Copy(_files.Capture, path, overwrite: true);
+            throw new DemoException(string.Create(CultureInfo.InvariantCulture,
+                $"curl is not done {s_transferTime.TotalSeconds} s after the last pass: it has {_files.ReceivedBytes:N0} of {_options.Bytes:N0} bytes. " +
+                $"{(_options.LossPercent > 0 ? "With losses, take a smaller file (--size)." : "Take a smaller file (--size), or a higher --rate.")}"));
+        }
     }
 
     // The servers pace what they send; what curl sends it has to pace itself.
