@@ -14,20 +14,25 @@ internal static class FileServerCommand
     {
         Option<IPEndPoint> listen = EndPointOption("--listen", "Address and port to serve HTTP on.");
         Option<IPEndPoint> agent = EndPointOption("--agent", "Address and port on which other servers reach this one to pass connections.");
-        Option<string> root = new("--root") { Description = "Directory with the files.", Required = true };
+        Option<string> root = new("--root") { Description = "Directory with the files: the same on every host.", Required = true };
+        Option<bool> uploads = new("--allow-uploads")
+        {
+            Description = "PUT makes and replaces files. An upload can move only to a host that shares the directory (a network file system).",
+        };
         Option<string> link = new("--interface") { Description = "Interface that clients and the other hosts are behind.", DefaultValueFactory = _ => "eth0" };
-        Option<ulong?> rate = new("--rate") { Description = "Limit for each connection in bytes a second." };
+        Option<ulong?> rate = new("--rate") { Description = "Limit of what is sent on each connection in bytes a second." };
         Command command = name == "file-server"
-            ? new RootCommand("An HTTP file server whose downloads can move to another host in the middle of a file.")
+            ? new RootCommand("An HTTP file server whose downloads and uploads can move to another host in the middle of a file.")
             : new Command(name, "The file server of the demo.");
         command.Add(listen);
         command.Add(agent);
         command.Add(root);
         command.Add(link);
         command.Add(rate);
+        command.Add(uploads);
         command.SetAction((parsed, cancellationToken) => RunAsync(
             parsed.GetRequiredValue(listen), parsed.GetRequiredValue(agent), parsed.GetRequiredValue(root), parsed.GetRequiredValue(link),
-            parsed.GetValue(rate), cancellationToken));
+            parsed.GetValue(rate), parsed.GetValue(uploads), cancellationToken));
         return command;
     }
 
@@ -39,16 +44,16 @@ internal static class FileServerCommand
         {
             if (IPEndPoint.TryParse(result.Tokens[0].Value, out IPEndPoint? endPoint) && endPoint.Port != 0)
                 return endPoint;
-            result.AddError($"{name}: write ADDRESS:PORT, for example 192.0.2.1:8080.");
+            result.AddError($"{name}: write ADDRESS:PORT, for example 192.0.2.1:8080 or [2001:db8::1]:8080.");
             return null;
         },
     };
 
     private static async Task<int> RunAsync(
-        IPEndPoint listen, IPEndPoint agentEndPoint, string root, string interfaceName, ulong? rate, CancellationToken cancellationToken)
+        IPEndPoint listen, IPEndPoint agentEndPoint, string root, string interfaceName, ulong? rate, bool takesUploads, CancellationToken cancellationToken)
     {
         await using ServerEvents events = new(Console.Out);
-        DownloadServer server = new(root, rate);
+        HttpFileServer server = new(root, rate, takesUploads);
         using PassAgent agent = PassAgent.Open(interfaceName, new PassOptions(), step => events.Write(EventOf(step)));
         agent.Register(server);
         agent.Listen(agentEndPoint);

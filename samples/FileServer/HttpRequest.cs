@@ -22,6 +22,12 @@ internal sealed record HttpRequest(string Method, string Path, bool KeepAlive, B
 {
     public const int MaxHeadBytes = 16 * 1024;
 
+    /// <summary>Bytes of the body; null if the head does not say it.</summary>
+    public long? ContentLength { get; init; }
+
+    /// <summary>The client sends the body after a 100 (Continue) only, or after a while (RFC 9110, 10.1.1).</summary>
+    public bool ExpectsContinue { get; init; }
+
     /// <summary>Takes one request from the front of what was received.</summary>
     /// <param name="consumed">Length of the head; 0 if it is not whole yet.</param>
     /// <returns>Null if it is not whole yet (<paramref name="consumed"/> is 0), or is not a request.</returns>
@@ -37,6 +43,7 @@ internal sealed record HttpRequest(string Method, string Path, bool KeepAlive, B
             return null;
         bool keepAlive = words[2] == "HTTP/1.1";
         ByteRange? range = null;
+        (long? contentLength, bool expectsContinue) = (null, false);
         foreach (string line in lines.AsSpan(1))
         {
             int colon = line.IndexOf(':', StringComparison.Ordinal);
@@ -47,12 +54,21 @@ internal sealed record HttpRequest(string Method, string Path, bool KeepAlive, B
                 keepAlive = value.Contains("keep-alive", StringComparison.OrdinalIgnoreCase) || keepAlive && !value.Contains("close", StringComparison.OrdinalIgnoreCase);
             else if (line.AsSpan(0, colon).Equals("Range", StringComparison.OrdinalIgnoreCase) && TryParseRange(value, out ByteRange? parsed))
                 range = parsed;
-            else if (line.AsSpan(0, colon).Equals("Content-Length", StringComparison.OrdinalIgnoreCase) && value != "0")
-                return null; // a body: not for a file server
+            else if (line.AsSpan(0, colon).Equals("Expect", StringComparison.OrdinalIgnoreCase))
+                expectsContinue = value.Equals("100-continue", StringComparison.OrdinalIgnoreCase);
+            else if (line.AsSpan(0, colon).Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
+            {
+                if (!long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long length))
+                    return null;
+                contentLength = length;
+            }
         }
 
+        if (contentLength > 0 && words[0] != "PUT")
+            return null; // a body: not for a file server
+
         string path = Uri.UnescapeDataString(words[1].Split('?')[0]);
-        return new HttpRequest(words[0], path, keepAlive, range);
+        return new HttpRequest(words[0], path, keepAlive, range) { ContentLength = contentLength, ExpectsContinue = expectsContinue };
     }
 
     // Several ranges, or another unit: the header is passed over, and the whole file sent (RFC 9110, 14.2).

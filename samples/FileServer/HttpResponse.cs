@@ -14,19 +14,22 @@ namespace Tcpcp.Samples.FileServer;
 /// <param name="KeepAlive">The connection stays for another request.</param>
 internal sealed record HttpResponse(byte[] Head, string? File, long Position, long End, bool KeepAlive)
 {
+    /// <summary>Says that the body may come (RFC 9110, 15.2.1).</summary>
+    public static HttpResponse Continue => new("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray(), null, 0, 0, KeepAlive: true);
+
     public bool IsComplete => Head.Length == 0 && Position >= End;
 
+    /// <summary>The response to a request that asks for a file, or for something that this server does not do.</summary>
     public static HttpResponse To(HttpRequest? request, string root)
     {
         if (request is null)
             return Plain("400 Bad Request", keepAlive: false);
         if (request.Method is not ("GET" or "HEAD"))
             return Plain("405 Method Not Allowed", request.KeepAlive, "Allow: GET, HEAD\r\n");
-        string name = request.Path.TrimStart('/');
-        string path = Path.GetFullPath(Path.Combine(root, name));
-        if (!path.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal) || !System.IO.File.Exists(path))
+        if (FileRoot.Find(root, request.Path) is not { } path || !System.IO.File.Exists(path))
             return Plain("404 Not Found", request.KeepAlive);
 
+        string name = Path.GetRelativePath(root, path);
         FileInfo file = new(path);
         if (request.Range is null)
             return Part("200 OK", "", name, 0, file.Length, request, file);
@@ -44,7 +47,8 @@ internal sealed record HttpResponse(byte[] Head, string? File, long Position, lo
             : new HttpResponse(Encoding.ASCII.GetBytes(head), name, from, to, request.KeepAlive);
     }
 
-    private static HttpResponse Plain(string status, bool keepAlive, string headers = "") => new(
+    /// <summary>A response without a body.</summary>
+    public static HttpResponse Plain(string status, bool keepAlive, string headers = "") => new(
         Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: 0\r\n{headers}{ConnectionHeader(keepAlive)}\r\n"), null, 0, 0, keepAlive);
 
     private static string ConnectionHeader(bool keepAlive) => keepAlive ? "" : "Connection: close\r\n";

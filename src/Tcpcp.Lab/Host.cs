@@ -14,6 +14,8 @@ internal sealed class Host
     /// <summary>The interface on the switch.</summary>
     public const string InterfaceName = "eth0";
 
+    private static readonly TimeSpan s_addressLimit = TimeSpan.FromSeconds(10);
+
     private readonly LabNetwork _lab;
     private readonly LabSwitch _switch;
     private readonly string _port;
@@ -94,6 +96,13 @@ internal sealed class Host
     /// <param name="percent">0 to 100, in steps of 0.01; 0 loses none.</param>
     public void SetLoss(double percent, LossDirection direction) => _switch.Run(() => PacketLoss.Set(_port, percent, direction));
 
+    /// <summary>Adds an address of its own (/32 or /128) to eth0; when this returns the host takes packets for it.</summary>
+    public void AddOwnAddress(IPAddress address)
+    {
+        Network.Addresses.Add(Network.Links.Get(InterfaceName).Index, InterfaceAddress.Single(address), forAnswersOnly: true);
+        AwaitLocal(address);
+    }
+
     internal async Task EndCapturesAsync()
     {
         foreach (PacketCapture capture in _captures)
@@ -118,5 +127,14 @@ internal sealed class Host
         Network.Links.SetUp(InterfaceName);
         foreach (InterfaceAddress address in addresses)
             Network.Addresses.Add(eth0, address);
+        foreach (InterfaceAddress address in addresses)
+            AwaitLocal(address.Address);
+    }
+
+    // The kernel makes the local route of a new IPv6 address a little later, and until then drops what comes for it.
+    private void AwaitLocal(IPAddress address)
+    {
+        if (!SpinWait.SpinUntil(() => Network.Routes.IsLocal(address), s_addressLimit))
+            throw new TimeoutException($"{Name} does not take packets for {address} after {s_addressLimit.TotalSeconds} s.");
     }
 }

@@ -9,9 +9,11 @@ internal static class Command
 
     public static string Path => System.IO.Path.Combine(AppContext.BaseDirectory, "Tcpcp.Cli");
 
-    public static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments)
+    public static Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments) => RunProgramAsync(Path, arguments);
+
+    public static async Task<(int ExitCode, string Output, string Error)> RunProgramAsync(string program, params string[] arguments)
     {
-        await using ChildProcess process = ChildProcess.Start(Path, arguments);
+        await using ChildProcess process = ChildProcess.Start(program, arguments);
         int exitCode = await process.Exit.WaitAsync(s_limit);
         return (exitCode, await process.Output!.Completed.WaitAsync(s_limit), await process.ErrorOutput!.Completed.WaitAsync(s_limit));
     }

@@ -58,7 +58,11 @@ internal sealed class PacketHold : IDisposable
             File.WriteAllText($"/proc/sys/net/ipv4/conf/{DeviceName}/rp_filter", "2");
             route.Addresses.Add(route.Links.Get(DeviceName).Index, InterfaceAddress.Single(s_dummyAddress));
             if (Directory.Exists($"/proc/sys/net/ipv6/conf/{DeviceName}"))
-                File.WriteAllText($"/proc/sys/net/ipv6/conf/{DeviceName}/addr_gen_mode", "1");
+            {
+                File.WriteAllText($"/proc/sys/net/ipv6/conf/{DeviceName}/addr_gen_mode", "1"); // no address of its own: it is no neighbour of anybody
+                File.WriteAllText($"/proc/sys/net/ipv6/conf/{DeviceName}/disable_ipv6", "0"); // whatever new interfaces get: replayed packets arrive on it
+            }
+
             route.Links.SetUp(DeviceName);
             MakeTable(interfaces);
             PacketHold hold = new(tap, route.Links.Get(DeviceName).HardwareAddress.GetAddressBytes(), maxBytes);

@@ -187,6 +187,7 @@ internal sealed class DestinationPass
                 return false;
             }
 
+            _host.Redirection.AwaitArrival(_connection);
             _state = DestinationTable.Next(_state, new DestinationInput.SocketsRestored());
             return true;
         }
@@ -197,6 +198,10 @@ internal sealed class DestinationPass
         catch (KernelException e)
         {
             Decline(PassFailure.RestoreRefusedByKernel, e.Message);
+        }
+        catch (TimeoutException e)
+        {
+            Decline(PassFailure.RedirectionFailed, e.Message);
         }
 
         return false;

@@ -14,6 +14,7 @@ internal sealed class PassAgent : IDisposable
     private readonly DestinationSide _destination;
     private readonly PassObserver _observer;
     private readonly CancellationTokenSource _stopping = new();
+    private IPAddress? _ownAddress;
 
     private PassAgent(HostServices host, PassObserver observer)
     {
@@ -32,6 +33,7 @@ internal sealed class PassAgent : IDisposable
     /// <summary>Listens for other agents until this is disposed. The link is neither encrypted nor authenticated: only on a network of trusted hosts.</summary>
     public void Listen(IPEndPoint endPoint)
     {
+        _ownAddress = endPoint.Address;
         Socket listener = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         listener.Bind(endPoint);
         listener.Listen();
@@ -49,11 +51,14 @@ internal sealed class PassAgent : IDisposable
         _stopping.Dispose();
     }
 
-    private static async ValueTask<Stream> ConnectAsync(IPEndPoint destination, CancellationToken cancellationToken)
+    private async ValueTask<Stream> ConnectAsync(IPEndPoint destination, CancellationToken cancellationToken)
     {
         Socket socket = new(destination.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
+            // Not from a service address, which the kernel might choose: the link would break when that moves.
+            if (_ownAddress is { } own && own.AddressFamily == destination.AddressFamily)
+                socket.Bind(new IPEndPoint(own, 0));
             await socket.ConnectAsync(destination, cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
         }

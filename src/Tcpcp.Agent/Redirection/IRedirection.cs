@@ -15,6 +15,10 @@ internal interface IRedirection
     /// <summary>At the destination: the packets come here.</summary>
     void Divert(FourTuple connection);
 
+    /// <summary>At the destination, after <see cref="Divert"/> and before the activation: waits until this host takes the packets that come.</summary>
+    /// <exception cref="TimeoutException">It does not; the message says what is missing.</exception>
+    void AwaitArrival(FourTuple connection);
+
     /// <summary>At the destination: they do not any more; the origin has called <see cref="Reclaim"/>.</summary>
     void Undo(FourTuple connection);
 

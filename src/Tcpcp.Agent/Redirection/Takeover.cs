@@ -9,11 +9,14 @@ using Tcpcp.Linux.Packets;
 namespace Tcpcp.Agent.Redirection;
 
 /// <summary>
-/// Redirection by moving the service address to the destination (rtnetlink and gratuitous ARP). Both hosts are on one layer 2, and the address is one
-/// of its own (/32), not the host's. It moves all connections of the address: so the connection must be the last one of it.
+/// Redirection by moving the service address to the destination (rtnetlink, and gratuitous ARP or a neighbour advertisement). Both hosts are on one
+/// layer 2, and the address is one of its own (/32 or /128), not the host's. It moves all connections of the address: so the connection must be the
+/// last one of it.
 /// </summary>
 internal sealed class Takeover : IRedirection, IDisposable
 {
+    private static readonly TimeSpan s_arrivalTime = TimeSpan.FromSeconds(1);
+
     private readonly RouteNetlink _route = RouteNetlink.Open();
     private readonly SocketDiagnostics _sockets;
     private readonly AddressAnnouncement _announcement;
@@ -32,10 +35,12 @@ internal sealed class Takeover : IRedirection, IDisposable
     public string? FindObstacle(FourTuple connection)
     {
         IPAddress address = connection.Local.Address;
-        if (address.AddressFamily != AddressFamily.InterNetwork)
-            return "takeover announces IPv4 addresses only.";
         if (!_route.Addresses.List(_link.Index).Any(assigned => assigned.Address == InterfaceAddress.Single(address)))
-            return $"{address} is not an address of its own (/32) on {_link.Name}: it cannot move to another host.";
+        {
+            int bits = address.AddressFamily == AddressFamily.InterNetworkV6 ? 128 : 32;
+            return $"{address} is not an address of its own (/{bits}) on {_link.Name}: it cannot move to another host.";
+        }
+
         int others = _sockets.List().Count(socket => socket.Connection.Local.Address.Equals(address) && socket.Connection != connection
             && socket.State is not (TcpState.TimeWait or TcpState.FinWait2 or TcpState.Closing or TcpState.LastAck));
         return others == 0 ? null : $"{others} other connections have the address {address}; taking it over would cut them off. Pass or end them first.";
@@ -44,9 +49,17 @@ internal sealed class Takeover : IRedirection, IDisposable
     public void Divert(FourTuple connection)
     {
         IPAddress address = connection.Local.Address;
-        if (_route.Addresses.Add(_link.Index, InterfaceAddress.Single(address)))
+        if (_route.Addresses.Add(_link.Index, InterfaceAddress.Single(address), forAnswersOnly: true))
             _added[address] = true;
         _announcement.Announce(address);
+    }
+
+    public void AwaitArrival(FourTuple connection)
+    {
+        // Of a new IPv6 address the kernel makes the local route in a work item: it ran while the snapshot was on its way, as a rule.
+        IPAddress address = connection.Local.Address;
+        if (address.AddressFamily == AddressFamily.InterNetworkV6 && !SpinWait.SpinUntil(() => _route.Routes.IsLocal(address), s_arrivalTime))
+            throw new TimeoutException($"{address} has no local route on {_link.Name} after {s_arrivalTime.TotalSeconds} s: its packets would not be taken.");
     }
 
     public void Undo(FourTuple connection)

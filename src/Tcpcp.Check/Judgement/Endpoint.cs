@@ -96,7 +96,10 @@ internal sealed class Endpoint
             return false;
         }
         Sent.BeginAt(moment.PayloadFrom);
+        bool isBelowEnd = moment.PayloadTo > moment.PayloadFrom && moment.PayloadFrom < Sent.End;
         long again = Sent.TakeData(moment.PayloadFrom, moment.PayloadTo);
+        if (isBelowEnd && again < moment.PayloadTo - moment.PayloadFrom)
+            Figures.GapSegments++;
         if (segment.Has(TcpFlags.Fin))
             Sent.TakeFin(moment.PayloadTo);
         if (again == 0)

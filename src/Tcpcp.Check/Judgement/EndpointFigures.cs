@@ -7,6 +7,7 @@ internal sealed class EndpointFigures
     public long PayloadBytes { get; set; }
     public long RetransmittedSegments { get; set; }
     public long RetransmittedBytes { get; set; }
+    public long GapSegments { get; set; }
     public long DuplicateAcks { get; set; }
     public long DuplicateSacks { get; set; }
     public long ZeroWindows { get; set; }

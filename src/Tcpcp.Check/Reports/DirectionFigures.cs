@@ -20,6 +20,10 @@ public sealed record DirectionFigures
     /// <summary>Payload bytes that had been captured before.</summary>
     public long RetransmittedBytes { get; init; }
 
+    /// <summary>Segments that fill a gap with bytes that had not been captured: of the service, the network lost them on the way to the peer and they
+    /// were sent again (or it delivered them late). Not in <see cref="RetransmittedSegments"/>.</summary>
+    public long GapSegments { get; init; }
+
     /// <summary>Duplicate acknowledgements (RFC 5681, 2): no data, same acknowledgement and window, while data is outstanding.</summary>
     public long DuplicateAcks { get; init; }
 
@@ -53,6 +57,7 @@ public sealed record DirectionFigures
         StreamBytes = end.Sent.DistinctBytes,
         RetransmittedSegments = end.Figures.RetransmittedSegments,
         RetransmittedBytes = end.Figures.RetransmittedBytes,
+        GapSegments = end.Figures.GapSegments,
         DuplicateAcks = end.Figures.DuplicateAcks,
         DuplicateSacks = end.Figures.DuplicateSacks,
         ZeroWindows = end.Figures.ZeroWindows,

@@ -36,11 +36,11 @@ internal sealed record JsonFinding(string Kind, long Packet, double Time, string
 }
 
 internal sealed record JsonDirection(long Segments, long PayloadBytes, long StreamBytes, long RetransmittedSegments,
-    long RetransmittedBytes, long DuplicateAcks, long DuplicateSacks, long ZeroWindows, long Probes, long OversizeSegments,
+    long RetransmittedBytes, long GapSegments, long DuplicateAcks, long DuplicateSacks, long ZeroWindows, long Probes, long OversizeSegments,
     double LongestSilenceMs, double? LongestSilenceFrom)
 {
     public static JsonDirection Of(DirectionFigures figures) => new(figures.Segments, figures.PayloadBytes, figures.StreamBytes,
-        figures.RetransmittedSegments, figures.RetransmittedBytes, figures.DuplicateAcks, figures.DuplicateSacks, figures.ZeroWindows,
+        figures.RetransmittedSegments, figures.RetransmittedBytes, figures.GapSegments, figures.DuplicateAcks, figures.DuplicateSacks, figures.ZeroWindows,
         figures.Probes, figures.OversizeSegments, figures.LongestSilence.TotalMilliseconds,
         figures.LongestSilenceFrom is DateTimeOffset from ? JsonNames.Seconds(from) : null);
 }

@@ -6,37 +6,58 @@ namespace Tcpcp.Cli.Demo;
 /// <summary>The demo's files, in a directory of this process that goes with it; what a killed demo has left is removed at the next start.</summary>
 internal sealed class DemoFiles : IDisposable
 {
-    /// <summary>Name of the file that is served.</summary>
+    /// <summary>Name of the file at the servers.</summary>
     public const string FileName = "demo.bin";
+
+    private const string UnfinishedSuffix = ".part";
 
     private const string Prefix = "tcpcp-demo-";
 
     private readonly string _directory;
+    private readonly bool _upload;
 
-    private DemoFiles(string directory) => _directory = directory;
+    private DemoFiles(string directory, bool upload) => (_directory, _upload) = (directory, upload);
 
+    /// <summary>What both servers serve.</summary>
     public string Root => Path.Combine(_directory, "files");
-
-    public string Download => Path.Combine(_directory, "download.bin");
 
     public string Capture => Path.Combine(_directory, "peer.pcapng");
 
-    public string Served => Path.Combine(Root, FileName);
+    /// <summary>The file that is sent: by the servers, or by the peer.</summary>
+    public string Sent => _upload ? AtPeer : AtServers;
 
-    public static DemoFiles Create()
+    /// <summary>The file that is received.</summary>
+    public string Received => _upload ? AtServers : AtPeer;
+
+    /// <summary>Bytes that have been received so far.</summary>
+    public long ReceivedBytes
+    {
+        get
+        {
+            FileInfo file = new(_upload ? AtServers + UnfinishedSuffix : AtPeer);
+            return file.Exists ? file.Length : 0;
+        }
+    }
+
+    private string AtServers => Path.Combine(Root, FileName);
+
+    private string AtPeer => Path.Combine(_directory, "peer.bin");
+
+    /// <param name="upload">The peer sends the file.</param>
+    public static DemoFiles Create(bool upload)
     {
         RemoveOrphans();
         string directory = Path.Combine(Path.GetTempPath(), Prefix + Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
-        DemoFiles files = new(directory);
+        DemoFiles files = new(directory, upload);
         Directory.CreateDirectory(files.Root);
         return files;
     }
 
-    /// <summary>Fills the served file with random bytes.</summary>
-    public void WriteServed(long bytes)
+    /// <summary>Fills the file that is sent with random bytes.</summary>
+    public void WriteSent(long bytes)
     {
         byte[] block = new byte[1 << 20];
-        using FileStream stream = new(Served, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        using FileStream stream = new(Sent, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
         for (long left = bytes; left > 0; left -= block.Length)
         {
             RandomNumberGenerator.Fill(block);
@@ -59,7 +80,19 @@ internal sealed class DemoFiles : IDisposable
         {
             if (int.TryParse(Path.GetFileName(directory).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int owner)
                 && !Directory.Exists($"/proc/{owner}"))
-                Directory.Delete(directory, recursive: true);
+                TryDelete(directory);
+        }
+    }
+
+    private static void TryDelete(string directory)
+    {
+        try
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            // Another user's; his next demo removes it. Or another demo is just removing it.
         }
     }
 }

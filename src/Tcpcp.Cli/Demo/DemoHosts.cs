@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Tcpcp.Lab;
-using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Processes;
 using Tcpcp.Samples.FileServer;
 
@@ -18,13 +18,16 @@ internal sealed class DemoHosts : IAsyncDisposable
     private const int AgentPort = 7300;
 
     private static readonly IPAddress s_serviceAddress = IPAddress.Parse("10.0.0.100");
+    private static readonly IPAddress s_serviceAddressIPv6 = IPAddress.Parse("fd00::100");
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     private readonly LabNetwork _lab;
+    private readonly IPAddress _serviceAddress;
 
-    private DemoHosts(LabNetwork lab, Host peer, DemoServer[] servers)
+    private DemoHosts(LabNetwork lab, Host peer, DemoServer[] servers, IPAddress serviceAddress)
     {
         _lab = lab;
+        _serviceAddress = serviceAddress;
         Peer = peer;
         Servers = servers;
     }
@@ -34,22 +37,31 @@ internal sealed class DemoHosts : IAsyncDisposable
     /// <summary>First the one that has the service address at the start.</summary>
     public IReadOnlyList<DemoServer> Servers { get; }
 
-    public static Uri UrlOf(string file) => new($"http://{s_serviceAddress}:{ServicePort}/{file}");
+    /// <summary>The peer's address, of the family that the demo is about.</summary>
+    public IPAddress PeerAddress => AddressOf(Peer, _serviceAddress.AddressFamily == AddressFamily.InterNetworkV6);
 
-    public static async Task<DemoHosts> CreateAsync(string root, ulong? bytesPerSecond)
+    public Uri UrlOf(string file) => new($"http://{new IPEndPoint(_serviceAddress, ServicePort)}/{file}");
+
+    public static async Task<DemoHosts> CreateAsync(string root, DemoOptions options)
     {
         LabNetwork lab = await LabNetwork.CreateAsync();
         try
         {
-            Host peer = lab.AddHost("peer", "10.0.0.1/24");
+            Host peer = lab.AddHost("peer", "10.0.0.1/24", "fd00::1/64");
             DemoServer[] servers =
             [
-                await StartAsync(lab.AddHost("host A", "10.0.0.2/24"), root, bytesPerSecond),
-                await StartAsync(lab.AddHost("host B", "10.0.0.3/24"), root, bytesPerSecond),
+                await StartAsync(lab.AddHost("host A", "10.0.0.2/24", "fd00::2/64"), root, options),
+                await StartAsync(lab.AddHost("host B", "10.0.0.3/24", "fd00::3/64"), root, options),
             ];
-            Host first = servers[0].Host;
-            first.Network.Addresses.Add(first.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Single(s_serviceAddress));
-            return new DemoHosts(lab, peer, servers);
+            IPAddress service = options.IPv6 ? s_serviceAddressIPv6 : s_serviceAddress;
+            servers[0].Host.AddOwnAddress(service);
+            if (options.LossPercent > 0)
+            {
+                peer.SetLoss(options.LossPercent, LossDirection.Ingress);
+                peer.SetLoss(options.LossPercent, LossDirection.Egress);
+            }
+
+            return new DemoHosts(lab, peer, servers, service);
         }
         catch
         {
@@ -60,28 +72,25 @@ internal sealed class DemoHosts : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _lab.DisposeAsync();
 
-    private static async Task<DemoServer> StartAsync(Host host, string root, ulong? bytesPerSecond)
+    private static IPAddress AddressOf(Host host, bool ipv6) => ipv6 ? host.IPv6 : host.IPv4;
+
+    private static async Task<DemoServer> StartAsync(Host host, string root, DemoOptions options)
     {
+        IPEndPoint agent = new(AddressOf(host, options.IPv6), AgentPort);
+        IPEndPoint listen = new(options.IPv6 ? IPAddress.IPv6Any : IPAddress.Any, ServicePort);
         List<string> arguments =
         [
-            ServerCommand, "--listen", $"0.0.0.0:{ServicePort}", "--agent", $"{host.IPv4}:{AgentPort}", "--root", root, "--interface", Host.InterfaceName,
+            ServerCommand, "--listen", $"{listen}", "--agent", $"{agent}", "--root", root, "--interface", Host.InterfaceName,
         ];
-        if (bytesPerSecond is { } rate)
+        if (options.Upload)
+            arguments.Add("--allow-uploads");
+        else if (options.BytesPerSecond is { } rate)
             arguments.AddRange(["--rate", rate.ToString(CultureInfo.InvariantCulture)]);
-        (string program, IReadOnlyList<string> before) = OwnProgram();
+        (string program, IReadOnlyList<string> before) = OwnProgram.Find();
         ChildProcess process = host.Start(program, [.. before, .. arguments], new ChildOptions { Input = ChildInput.Pipe });
-        DemoServer server = new(host, process, new IPEndPoint(host.IPv4, AgentPort));
+        DemoServer server = new(host, process, agent);
         await server.WaitForAsync(line => line.Event == "ready", s_patience);
         return server;
-    }
-
-    // Under native AOT or an apphost the process is the program; under `dotnet Tcpcp.Cli.dll` it is not.
-    private static (string Program, IReadOnlyList<string> Before) OwnProgram()
-    {
-        string process = Environment.ProcessPath!;
-        return Path.GetFileNameWithoutExtension(process) == "dotnet"
-            ? (process, [Path.Combine(AppContext.BaseDirectory, "Tcpcp.Cli.dll")])
-            : (process, []);
     }
 }
 

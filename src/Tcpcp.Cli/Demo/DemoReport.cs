@@ -9,17 +9,27 @@ namespace Tcpcp.Cli.Demo;
 /// <param name="Rst">RSTs that the peer saw.</param>
 /// <param name="UnexpectedFin">FINs that the peer saw where the stream does not end.</param>
 /// <param name="Contradictions">Contradictions in the peer's capture.</param>
-/// <param name="RetransmittedSegments">Segments that came to the peer with bytes that it had been sent before.</param>
+/// <param name="RetransmittedSegments">Segments that were sent again, by the servers or by the peer, as far as the peer can see it.</param>
 internal sealed record DemoReport(
     bool Sha256Equal, int Passes, IReadOnlyList<double> BlackoutUs, long Rst, long UnexpectedFin, long Contradictions, long RetransmittedSegments)
 {
     /// <summary>The peer's capture has every packet: a verdict is possible.</summary>
     public required bool CaptureComplete { get; init; }
 
+    /// <summary>The connection is one of IPv6.</summary>
+    [JsonPropertyName("ipv6")]
+    public required bool IPv6 { get; init; }
+
+    /// <summary>The peer sent the file; else the servers did.</summary>
+    public required bool Upload { get; init; }
+
+    /// <summary>Per cent of the packets that the network lost, in each direction.</summary>
+    public required int LossPercent { get; init; }
+
     /// <summary>Bytes of the file.</summary>
     public required long Bytes { get; init; }
 
-    /// <summary>How long the download took.</summary>
+    /// <summary>How long the download or the upload took.</summary>
     public required double DownloadSeconds { get; init; }
 
     /// <summary>Longest time in which the peer received nothing, in microseconds.</summary>

@@ -11,16 +11,28 @@ namespace Tcpcp.Cli.Demo;
 
 /// <summary>How the demo is run.</summary>
 /// <param name="MegaBytes">Size of the file in 10^6 bytes.</param>
-/// <param name="BytesPerSecond">Limit of the download; null: none.</param>
+/// <param name="BytesPerSecond">Limit of the download or upload; null: none.</param>
 /// <param name="Passes">How often the connection is passed, there and back in turn.</param>
 /// <param name="KeepCapture">Where to leave the peer's capture; null: nowhere.</param>
-internal sealed record DemoOptions(int MegaBytes, ulong? BytesPerSecond, int Passes, string? KeepCapture);
+internal sealed record DemoOptions(int MegaBytes, ulong? BytesPerSecond, int Passes, string? KeepCapture)
+{
+    /// <summary>Over IPv6.</summary>
+    public bool IPv6 { get; init; }
 
-/// <summary>One download by curl whose connection is passed there and back, and what the peer saw of it.</summary>
+    /// <summary>curl sends the file.</summary>
+    public bool Upload { get; init; }
+
+    /// <summary>Per cent of the packets that the peer's link loses, in each direction.</summary>
+    public int LossPercent { get; init; }
+
+    public long Bytes => MegaBytes * 1_000_000L;
+}
+
+/// <summary>One download or upload by curl whose connection is passed there and back, and what the peer saw of it.</summary>
 internal sealed class DemoRun
 {
     private static readonly TimeSpan s_passTime = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan s_downloadTime = TimeSpan.FromSeconds(50);
+    private static readonly TimeSpan s_transferTime = TimeSpan.FromSeconds(45);
 
     private readonly DemoOptions _options;
     private readonly DemoFiles _files;
@@ -37,24 +49,24 @@ internal sealed class DemoRun
     /// <param name="say">Told what is being done.</param>
     public static async Task<DemoReport> RunAsync(DemoOptions options, Action<string> say, CancellationToken cancellationToken)
     {
-        using DemoFiles files = DemoFiles.Create();
+        using DemoFiles files = DemoFiles.Create(options.Upload);
         return await new DemoRun(options, files, say).RunAsync(cancellationToken);
     }
 
     private async Task<DemoReport> RunAsync(CancellationToken cancellationToken)
     {
         _say($"Writing a file of {_options.MegaBytes} MB with random bytes");
-        _files.WriteServed(_options.MegaBytes * 1_000_000L);
+        _files.WriteSent(_options.Bytes);
         _say("Making three hosts: a peer with curl, and two file servers that share one service address");
-        await using DemoHosts hosts = await DemoHosts.CreateAsync(_files.Root, _options.BytesPerSecond);
+        await using DemoHosts hosts = await DemoHosts.CreateAsync(_files.Root, _options);
         PacketCapture capture = hosts.Peer.StartCapture(_files.Capture);
 
-        _say("curl downloads the file; its connection is passed meanwhile");
+        _say($"curl {(_options.Upload ? "uploads" : "downloads")} the file; its connection is passed meanwhile");
         long began = Stopwatch.GetTimestamp();
         await using ChildProcess curl = hosts.Peer.Start("curl",
-            ["--silent", "--show-error", "--fail", "--output", _files.Download, DemoHosts.UrlOf(DemoFiles.FileName).AbsoluteUri]);
+            ["--silent", "--show-error", "--fail", .. CurlArguments(), hosts.UrlOf(DemoFiles.FileName).AbsoluteUri]);
         await PassAsync(hosts, curl, cancellationToken);
-        int exit = await curl.Exit.WaitAsync(s_downloadTime, cancellationToken);
+        int exit = await EndOfAsync(curl, cancellationToken);
         TimeSpan took = Stopwatch.GetElapsedTime(began);
         await capture.StopAsync();
         if (exit != 0)
@@ -63,10 +75,34 @@ internal sealed class DemoRun
         _say("Judging the peer's capture");
         if (_options.KeepCapture is { } path)
             File.Copy(_files.Capture, path, overwrite: true);
-        CaptureReport judged = CaptureJudge.Judge(_files.Capture, new JudgeOptions { Peer = hosts.Peer.IPv4, IsStrict = true });
-        bool equal = exit == 0 && await DemoFiles.HashAsync(_files.Served, cancellationToken) == await DemoFiles.HashAsync(_files.Download, cancellationToken);
+        CaptureReport judged = CaptureJudge.Judge(_files.Capture, new JudgeOptions { Peer = hosts.PeerAddress, IsStrict = true });
+        bool equal = exit == 0 && await DemoFiles.HashAsync(_files.Sent, cancellationToken) == await DemoFiles.HashAsync(_files.Received, cancellationToken);
         return Report(hosts, judged, equal, took, began);
     }
+
+    private async Task<int> EndOfAsync(ChildProcess curl, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await curl.Exit.WaitAsync(s_transferTime, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            if (_options.KeepCapture is { } path)
+                File.Copy(_files.Capture, path, overwrite: true);
+            throw new DemoException(string.Create(CultureInfo.InvariantCulture,
+                $"curl is not done {s_transferTime.TotalSeconds} s after the last pass: it has {_files.ReceivedBytes:N0} of {_options.Bytes:N0} bytes. " +
+                $"{(_options.LossPercent > 0 ? "With losses, take a smaller file (--size)." : "Take a smaller file (--size), or a higher --rate.")}"));
+        }
+    }
+
+    // The servers pace what they send; what curl sends it has to pace itself.
+    private IEnumerable<string> CurlArguments() => _options switch
+    {
+        { Upload: false } => ["--output", _files.Received],
+        { BytesPerSecond: { } rate } => ["--upload-file", _files.Sent, "--limit-rate", rate.ToString(CultureInfo.InvariantCulture)],
+        _ => ["--upload-file", _files.Sent],
+    };
 
     private async Task PassAsync(DemoHosts hosts, ChildProcess curl, CancellationToken cancellationToken)
     {
@@ -74,7 +110,7 @@ internal sealed class DemoRun
         {
             // The first at about the middle, the others evenly in what is left, but for the end.
             double fraction = 0.45 + 0.45 * pass / _options.Passes;
-            if (!await ReachesAsync((long)(_options.MegaBytes * 1_000_000L * fraction), curl, cancellationToken))
+            if (!await ReachesAsync((long)(_options.Bytes * fraction), curl, cancellationToken))
                 return;
             ServerEvent passed = await hosts.Servers[pass % 2].PassToAsync(hosts.Servers[(pass + 1) % 2], s_passTime);
             if (passed.Failure != PassFailure.None)
@@ -86,11 +122,9 @@ internal sealed class DemoRun
     private async Task<bool> ReachesAsync(long bytes, ChildProcess curl, CancellationToken cancellationToken)
     {
         using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(1));
-        FileInfo download = new(_files.Download);
         while (await timer.WaitForNextTickAsync(cancellationToken))
         {
-            download.Refresh();
-            if (download.Exists && download.Length >= bytes)
+            if (_files.ReceivedBytes >= bytes)
                 return true;
             if (curl.Exit.IsCompleted)
                 return false;
@@ -112,16 +146,23 @@ internal sealed class DemoRun
             judged.Connections.Sum(connection => connection.ServiceResets),
             judged.Connections.Sum(connection => connection.UnexpectedFins),
             judged.Contradictions,
-            judged.Connections.Sum(connection => connection.Service.RetransmittedSegments))
+            judged.Connections.Sum(RetransmittedSegments))
         {
             CaptureComplete = judged.Verdict != Verdict.Incomplete && judged.Connections.Count == 1,
-            Bytes = _options.MegaBytes * 1_000_000L,
+            IPv6 = _options.IPv6,
+            Upload = _options.Upload,
+            LossPercent = _options.LossPercent,
+            Bytes = _options.Bytes,
             DownloadSeconds = Math.Round(took.TotalSeconds, 3),
             LongestSilenceUs = judged.Connections.Count == 0 ? 0 : Math.Round(judged.Connections.Max(c => c.Service.LongestSilence).TotalMicroseconds, 1),
             Findings = [.. judged.Holes, .. judged.Connections.SelectMany(connection => connection.Findings).Select(finding => finding.Message)],
             Timeline = [.. steps.Select(step => Entry(step.Server, step.Event, began))],
         };
     }
+
+    // Of those of the servers that the network lost, the peer sees the second copy only.
+    private static long RetransmittedSegments(ConnectionReport connection) =>
+        connection.Service.RetransmittedSegments + connection.Service.GapSegments + connection.Peer.RetransmittedSegments;
 
     private static TimelineEntry Entry(DemoServer server, ServerEvent step, long began)
     {

@@ -18,7 +18,10 @@ internal static class DemoTable
         AnsiConsole.Write(timeline);
 
         Table summary = new Table().Border(TableBorder.None).HideHeaders().AddColumn("").AddColumn("");
-        summary.AddRow("download", string.Create(CultureInfo.InvariantCulture, $"{report.Bytes:N0} bytes in {report.DownloadSeconds:F2} s, SHA-256 {(report.Sha256Equal ? "equal" : "DIFFERENT")}"));
+        summary.AddRow(report.Upload ? "upload" : "download", string.Create(CultureInfo.InvariantCulture,
+            $"{report.Bytes:N0} bytes in {report.DownloadSeconds:F2} s over {(report.IPv6 ? "IPv6" : "IPv4")}, SHA-256 {(report.Sha256Equal ? "equal" : "DIFFERENT")}"));
+        if (report.LossPercent > 0)
+            summary.AddRow("the network lost", string.Create(CultureInfo.InvariantCulture, $"{report.LossPercent} % of the packets in each direction"));
         summary.AddRow("passes", string.Create(CultureInfo.InvariantCulture, $"{report.Passes}"));
         summary.AddRow("blackouts", string.Join(", ", report.BlackoutUs.Select(value => string.Create(CultureInfo.InvariantCulture, $"{value:F0} us"))));
         summary.AddRow("the peer saw", string.Create(CultureInfo.InvariantCulture,
@@ -28,7 +31,7 @@ internal static class DemoTable
         foreach (string finding in report.Findings)
             AnsiConsole.MarkupLineInterpolated($"[red]{finding}[/]");
         AnsiConsole.MarkupLine(report.Succeeded
-            ? "[green]The peer noticed nothing.[/]"
+            ? $"[green]The peer noticed nothing{(report.LossPercent > 0 ? " but the network's losses" : "")}.[/]"
             : report.CaptureComplete ? "[red]The peer noticed.[/]" : "[yellow]The capture is incomplete: no verdict.[/]");
     }
 

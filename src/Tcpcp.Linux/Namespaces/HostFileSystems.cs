@@ -30,6 +30,18 @@ internal static class HostFileSystems
         }
 
         if (Directory.Exists(BpfPins)) // not on a kernel without BPF
+            MountPins();
+    }
+
+    private static void MountPins()
+    {
+        try
+        {
             MountSystemCalls.MountFresh("bpf", BpfPins);
+        }
+        catch (KernelException e) when (e.Errno == Errno.EPERM)
+        {
+            // In a user namespace of an ordinary user: there BPF is not to be had anyway.
+        }
     }
 }

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Runtime.InteropServices;
+
 namespace Tcpcp.Linux.Netlink;
 
 /// <summary>Adds and removes routes.</summary>
@@ -6,6 +9,7 @@ internal sealed class RouteTable(NetlinkSocket socket)
 {
     private const ushort RTM_NEWROUTE = 24; // linux/rtnetlink.h
     private const ushort RTM_DELROUTE = 25;
+    private const ushort RTM_GETROUTE = 26;
     private const ushort RTA_DST = 1;
     private const ushort RTA_OIF = 4;
     private const ushort RTA_GATEWAY = 5;
@@ -41,6 +45,19 @@ internal sealed class RouteTable(NetlinkSocket socket)
             return false;
         outcome.ThrowIfFailed("RTM_DELROUTE", Describe(route));
         return true;
+    }
+
+    /// <summary>Packets to the address are taken by this host. Of an IPv6 address that was just added that is not true yet: see
+    /// <see cref="RouteAddresses.Add"/>.</summary>
+    public bool IsLocal(IPAddress address)
+    {
+        byte[] bytes = address.GetAddressBytes();
+        RouteHeader header = new(RouteFamily.Of(address), (byte)(bytes.Length * 8), 0, 0, 0, 0, 0, 0, 0);
+        List<NetlinkReply> replies = [];
+        NetlinkOutcome outcome = socket.TryTransact(
+            new NetlinkMessage().Begin(RTM_GETROUTE, NetlinkFlags.Ack, header).Attribute(RTA_DST, bytes).End(), replies);
+        // An address to which there is no route at all is an error.
+        return outcome.Succeeded && replies is [{ Type: RTM_NEWROUTE } route] && MemoryMarshal.Read<RouteHeader>(route.Payload).Type == RTN_LOCAL;
     }
 
     private static NetlinkMessage Message(ushort type, NetlinkFlags flags, Route route)

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
@@ -7,8 +8,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Tcpcp.Linux.Packets;
 
 /// <summary>
-/// Tells the neighbours that an address is at this host now: gratuitous ARP (RFC 5227, 3), as request and as reply, since some take only the one or
-/// the other. The Ethernet source is the interface's own address: with another one, bridges would learn it on the wrong port.
+/// Tells the neighbours that an address is at this host now. IPv4: gratuitous ARP (RFC 5227, 3), as request and as reply, since some take only the one
+/// or the other. IPv6: an unsolicited neighbour advertisement. The Ethernet source is the interface's own address: with another one, bridges would
+/// learn it on the wrong port.
 /// </summary>
 [KernelHeader("sys/socket.h", "linux/if_ether.h", "linux/if_arp.h")]
 internal sealed unsafe partial class AddressAnnouncement : IDisposable
@@ -17,9 +19,10 @@ internal sealed unsafe partial class AddressAnnouncement : IDisposable
     private const int SOCK_RAW = 3;
     private const int SOCK_CLOEXEC = 0x80000;
     private const ushort ETH_P_ARP = 0x0806; // linux/if_ether.h
+    private const ushort ETH_P_IPV6 = 0x86DD;
     private const byte ARPOP_REQUEST = 1; // linux/if_arp.h
     private const byte ARPOP_REPLY = 2;
-    private const int FrameBytes = 42;
+    private const int ArpFrameBytes = 42;
 
     private readonly SafeFileHandle _socket;
     private readonly int _linkIndex;
@@ -42,17 +45,22 @@ internal sealed unsafe partial class AddressAnnouncement : IDisposable
         return new AddressAnnouncement(new SafeFileHandle(descriptor, ownsHandle: true), linkIndex, hardwareAddress.GetAddressBytes());
     }
 
-    /// <summary>Announces an IPv4 address.</summary>
-    /// <exception cref="ArgumentException">It is not one.</exception>
+    /// <summary>Announces an address, which this host must have: it has to answer the neighbours' questions.</summary>
     public void Announce(IPAddress address)
     {
-        if (address.AddressFamily != AddressFamily.InterNetwork)
-            throw new ArgumentException($"{address} is not an IPv4 address: ARP cannot announce it.", nameof(address));
-        Span<byte> frame = stackalloc byte[FrameBytes];
+        if (address.AddressFamily == AddressFamily.InterNetworkV6)
+        {
+            Span<byte> advertisement = stackalloc byte[NeighbourAdvertisement.FrameBytes];
+            NeighbourAdvertisement.Write(advertisement, _hardwareAddress, address);
+            Send(advertisement, ETH_P_IPV6, "neighbour advertisement");
+            return;
+        }
+
+        Span<byte> frame = stackalloc byte[ArpFrameBytes];
         foreach (byte operation in (ReadOnlySpan<byte>)[ARPOP_REQUEST, ARPOP_REPLY])
         {
             Write(frame, operation, address);
-            Send(frame);
+            Send(frame, ETH_P_ARP, "gratuitous ARP");
         }
     }
 
@@ -74,22 +82,21 @@ internal sealed unsafe partial class AddressAnnouncement : IDisposable
         address.TryWriteBytes(frame[38..], out _);
     }
 
-    private void Send(ReadOnlySpan<byte> frame)
+    private void Send(ReadOnlySpan<byte> frame, ushort protocol, string what)
     {
         // struct sockaddr_ll
         byte* address = stackalloc byte[20];
         Span<byte> link = new(address, 20);
         link.Clear();
         MemoryMarshal.Write(link, (ushort)AF_PACKET);
-        link[2] = ETH_P_ARP >> 8;
-        link[3] = ETH_P_ARP & 0xff;
+        BinaryPrimitives.WriteUInt16BigEndian(link[2..], protocol);
         MemoryMarshal.Write(link[4..], _linkIndex);
         link[11] = 6;
-        link[12..18].Fill(0xff);
+        frame[..6].CopyTo(link[12..]);
         fixed (byte* pointer = frame)
         {
             if (sendto(_socket, pointer, (nuint)frame.Length, 0, address, 20) < 0)
-                throw KernelException.Last("sendto(AF_PACKET)", "gratuitous ARP");
+                throw KernelException.Last("sendto(AF_PACKET)", what);
         }
     }
 

@@ -17,7 +17,8 @@ internal sealed partial class PacketSocket : IDisposable
     private const int SOCK_RAW = 3;
     private const int SOCK_CLOEXEC = 0x80000;
     private const int SOL_SOCKET = 1;
-    private const int SO_RCVBUFFORCE = 33; // asm-generic/socket.h
+    private const int SO_RCVBUF = 8; // asm-generic/socket.h
+    private const int SO_RCVBUFFORCE = 33;
     private const int SO_TIMESTAMPNS = 35;
     private const int SOL_PACKET = 263;
     private const int PACKET_STATISTICS = 6; // linux/if_packet.h
@@ -38,7 +39,7 @@ internal sealed partial class PacketSocket : IDisposable
 
     /// <summary>Opens a socket on an interface of the calling thread's network namespace (CAP_NET_RAW, CAP_NET_ADMIN).</summary>
     /// <param name="interfaceName">Such as <c>eth0</c>.</param>
-    /// <param name="queueBytes">Room for frames that wait to be received.</param>
+    /// <param name="queueBytes">Room for frames that wait to be received; in a user namespace of an ordinary user net.core.rmem_max limits it.</param>
     /// <param name="ignoreOutgoing">Only what arrives: on loopback every frame is sent and arrives.</param>
     public static PacketSocket Open(string interfaceName, int queueBytes = 256 * 1024 * 1024, bool ignoreOutgoing = false)
     {
@@ -52,7 +53,7 @@ internal sealed partial class PacketSocket : IDisposable
         PacketSocket opened = new(handle);
         try
         {
-            opened.Set(SO_RCVBUFFORCE, queueBytes / 2, "SO_RCVBUFFORCE"); // the kernel doubles it
+            opened.SetQueue(queueBytes);
             opened.Set(SO_TIMESTAMPNS, 1, "SO_TIMESTAMPNS");
             if (ignoreOutgoing)
                 opened.Set(PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING", SOL_PACKET);
@@ -97,6 +98,16 @@ internal sealed partial class PacketSocket : IDisposable
     {
         _handle.Dispose();
         _buffer.Dispose();
+    }
+
+    private void SetQueue(int bytes)
+    {
+        int half = bytes / 2; // the kernel doubles it
+        if (setsockopt(_handle, SOL_SOCKET, SO_RCVBUFFORCE, in half, sizeof(int)) == 0)
+            return;
+        if (Marshal.GetLastPInvokeError() != Errno.EPERM)
+            throw KernelException.Last("setsockopt(SO_RCVBUFFORCE)");
+        Set(SO_RCVBUF, half, "SO_RCVBUF");
     }
 
     private void Set(int option, int value, string name, int level = SOL_SOCKET)

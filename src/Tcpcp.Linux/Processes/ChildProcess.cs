@@ -84,7 +84,8 @@ internal sealed class ChildProcess : IAsyncDisposable
         return child;
     }
 
-    private static string[] EnvironmentWith(IReadOnlyDictionary<string, string> changes)
+    /// <summary>This process's environment with some variables added or replaced, as <c>NAME=VALUE</c>.</summary>
+    internal static string[] EnvironmentWith(IReadOnlyDictionary<string, string> changes)
     {
         Dictionary<string, string> variables = new(StringComparer.Ordinal);
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())

@@ -10,23 +10,28 @@ namespace Tcpcp.Linux.Tests.Packets;
 public class AddressAnnouncementTests
 {
     private const string Service = "10.0.0.9";
+    private const string ServiceIPv6 = "fd00::9";
     private const int ArpFrameBytes = 42;
 
-    [Fact]
-    public async Task A_neighbour_that_knew_the_old_host_sends_to_the_new_one()
+    [Theory]
+    [InlineData(Service)]
+    [InlineData(ServiceIPv6)]
+    public async Task A_neighbour_that_knew_the_old_host_sends_to_the_new_one(string text)
     {
+        IPAddress service = IPAddress.Parse(text);
         await using LabNetwork lab = await LabNetwork.CreateAsync();
-        Host peer = lab.AddHost("peer", "10.0.0.1/24");
-        Host old = lab.AddHost("old", "10.0.0.2/24", $"{Service}/32");
-        Host next = lab.AddHost("new", "10.0.0.3/24");
-        SendTo(peer, IPAddress.Parse(Service)); // resolves it
-        await Eventually.Equal(HardwareAddressOf(old), () => ResolvedBy(peer));
+        Host peer = lab.AddHost("peer", "10.0.0.1/24", "fd00::1/64");
+        Host old = lab.AddHost("old", "10.0.0.2/24", "fd00::2/64");
+        Host next = lab.AddHost("new", "10.0.0.3/24", "fd00::3/64");
+        old.AddOwnAddress(service);
+        SendTo(peer, service); // resolves it
+        await Eventually.Equal(HardwareAddressOf(old), () => ResolvedBy(peer, service));
 
         using AddressAnnouncement announcement = Open(next);
-        old.Network.Addresses.Remove(old.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Parse(Service));
-        next.Network.Addresses.Add(next.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Parse(Service));
-        announcement.Announce(IPAddress.Parse(Service));
-        await Eventually.Equal(HardwareAddressOf(next), () => ResolvedBy(peer));
+        old.Network.Addresses.Remove(old.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Single(service));
+        next.AddOwnAddress(service);
+        announcement.Announce(service);
+        await Eventually.Equal(HardwareAddressOf(next), () => ResolvedBy(peer, service));
     }
 
     [Fact]
@@ -64,12 +69,14 @@ public class AddressAnnouncementTests
     }
 
     [Fact]
-    public async Task An_IPv6_address_is_refused()
+    public async Task An_address_for_answers_only_is_not_the_source_of_what_the_host_begins()
     {
         await using LabNetwork lab = await LabNetwork.CreateAsync();
-        using AddressAnnouncement announcement = Open(lab.AddHost("a", "fd00::1/64"));
-        ArgumentException refused = Assert.Throws<ArgumentException>(() => announcement.Announce(IPAddress.Parse("fd00::1")));
-        Assert.Contains("fd00::1", refused.Message, StringComparison.Ordinal);
+        Host host = lab.AddHost("a", "fd00::2/64");
+        host.AddOwnAddress(IPAddress.Parse(ServiceIPv6));
+        using Socket socket = host.Run(() => new Socket(AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp));
+        socket.Connect(IPAddress.Parse("fd00::8"), 9); // nearer to fd00::9
+        Assert.Equal(IPAddress.Parse("fd00::2"), ((IPEndPoint)socket.LocalEndPoint!).Address);
     }
 
     [Fact]
@@ -90,12 +97,12 @@ public class AddressAnnouncementTests
 
     private static PhysicalAddress HardwareAddressOf(Host host) => host.Network.Links.Get(Host.InterfaceName).HardwareAddress;
 
-    private static PhysicalAddress? ResolvedBy(Host host) => host.Network.Neighbours.List()
-        .Where(neighbour => neighbour.Address.ToString() == Service).Select(neighbour => neighbour.HardwareAddress).SingleOrDefault();
+    private static PhysicalAddress? ResolvedBy(Host host, IPAddress address) => host.Network.Neighbours.List()
+        .Where(neighbour => neighbour.Address.Equals(address)).Select(neighbour => neighbour.HardwareAddress).SingleOrDefault();
 
     private static void SendTo(Host host, IPAddress address)
     {
-        using Socket socket = host.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        using Socket socket = host.Run(() => new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp));
         socket.SendTo([1], new IPEndPoint(address, 9));
     }
 }

@@ -5,29 +5,35 @@ using Tcpcp.Core;
 namespace Tcpcp.Samples.FileServer;
 
 /// <summary>
-/// One connection: reads requests and writes responses on a thread of its own, with a socket that never blocks. So it can stop between any two calls
-/// and knows then exactly which bytes the kernel has taken: a cancelled asynchronous send would not say.
+/// One connection: reads requests and uploads and writes responses on a thread of its own, with a socket that never blocks. So it can stop between any
+/// two calls and knows then exactly which bytes the kernel has taken, and that those it got from it are in the file: a cancelled asynchronous send
+/// would not say.
 /// </summary>
-internal sealed class Download
+internal sealed class ClientConnection
 {
     private const int ChunkBytes = 128 * 1024;
     private const int PollMicroseconds = 10_000;
 
     private readonly string _root;
+    private readonly bool _takesUploads;
     private readonly Socket _socket;
-    private readonly Action<Download> _ended;
+    private readonly Action<ClientConnection> _ended;
     private readonly byte[] _chunk = new byte[ChunkBytes];
     private readonly byte[] _input = new byte[HttpRequest.MaxHeadBytes];
     private int _received;
     private HttpResponse? _response;
+    private HttpUpload? _upload;
     private SafeFileHandle? _file;
+    private UnfinishedFile? _unfinished;
     private volatile bool _quiescing;
     private volatile bool _closed;
     private Task _running = Task.CompletedTask;
 
-    public Download(string root, FourTuple connection, Socket socket, DownloadState? state, ulong epoch, Action<Download> ended)
+    public ClientConnection(
+        string root, bool takesUploads, FourTuple connection, Socket socket, ConnectionState? state, ulong epoch, Action<ClientConnection> ended)
     {
         _root = root;
+        _takesUploads = takesUploads;
         Connection = connection;
         _socket = socket;
         _socket.Blocking = false;
@@ -38,6 +44,7 @@ internal sealed class Download
         state.Received.CopyTo(_input, 0);
         _received = state.Received.Length;
         _response = state.Response;
+        _upload = state.Upload;
     }
 
     public FourTuple Connection { get; }
@@ -66,7 +73,8 @@ internal sealed class Download
     {
         _quiescing = true;
         await _running;
-        return new DownloadState(_input[.._received], _response).Serialize();
+        CloseFiles(); // the other host opens them
+        return new ConnectionState(_input[.._received], _response, _upload).Serialize();
     }
 
     private void Run()
@@ -75,14 +83,14 @@ internal sealed class Download
         {
             while (!_quiescing)
             {
-                bool goesOn = _response is null ? ReadRequest() : WriteResponse();
+                bool goesOn = _response is not null ? WriteResponse() : _upload is not null ? ReadUpload() : ReadRequest();
                 if (goesOn)
                     continue;
                 Close();
                 return;
             }
         }
-        catch (Exception e) when (e is SocketException or IOException)
+        catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
         {
             Close();
         }
@@ -93,7 +101,10 @@ internal sealed class Download
         HttpRequest? request = HttpRequest.TryParse(_input.AsSpan(0, _received), out int consumed);
         if (request is not null || consumed > 0 || _received == _input.Length)
         {
-            _response = HttpResponse.To(request, _root);
+            if (request is { Method: "PUT" } && _takesUploads)
+                (_upload, _response) = HttpUpload.Begin(request, _root);
+            else
+                _response = HttpResponse.To(request, _root);
             _input.AsSpan(consumed, _received - consumed).CopyTo(_input);
             _received -= consumed;
             return true;
@@ -104,6 +115,40 @@ internal sealed class Download
             return _socket.Poll(PollMicroseconds, SelectMode.SelectRead) || true;
         _received += count;
         return error == SocketError.Success && count > 0;
+    }
+
+    private bool ReadUpload()
+    {
+        HttpUpload upload = _upload!;
+        _unfinished ??= UnfinishedFile.Open(_root, upload);
+        if (upload.IsComplete)
+        {
+            _unfinished.Finish();
+            (_unfinished, _upload) = (null, null);
+            _response = HttpResponse.Plain("201 Created", upload.KeepAlive);
+            return true;
+        }
+
+        int wanted = (int)Math.Min(ChunkBytes, upload.Length - upload.Position);
+        int count = Math.Min(wanted, _received); // what came with the head, or with the state of another host
+        if (count > 0)
+        {
+            _unfinished.Write(_input.AsSpan(0, count), upload.Position);
+            _input.AsSpan(count, _received - count).CopyTo(_input);
+            _received -= count;
+        }
+        else
+        {
+            count = _socket.Receive(_chunk.AsSpan(0, wanted), SocketFlags.None, out SocketError error);
+            if (error == SocketError.WouldBlock)
+                return _socket.Poll(PollMicroseconds, SelectMode.SelectRead) || true;
+            if (error != SocketError.Success || count == 0)
+                return false;
+            _unfinished.Write(_chunk.AsSpan(0, count), upload.Position);
+        }
+
+        _upload = upload with { Position = upload.Position + count };
+        return true;
     }
 
     private bool WriteResponse()
@@ -135,10 +180,18 @@ internal sealed class Download
         return read > 0 ? _chunk.AsSpan(0, read) : throw new IOException($"{response.File} has become shorter while it was sent.");
     }
 
+    private void CloseFiles()
+    {
+        _file?.Dispose();
+        _unfinished?.Dispose();
+        (_file, _unfinished) = (null, null);
+    }
+
     private void Close()
     {
         _closed = true;
-        _file?.Dispose();
+        _unfinished?.Discard();
+        CloseFiles();
         try
         {
             _socket.Shutdown(SocketShutdown.Send);

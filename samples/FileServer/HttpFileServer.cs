@@ -8,21 +8,24 @@ using Tcpcp.Core;
 namespace Tcpcp.Samples.FileServer;
 
 /// <summary>Serves the files below a directory, and passes its connections to the same server on another host.</summary>
-internal sealed class DownloadServer : IPassReceiver
+internal sealed class HttpFileServer : IPassReceiver
 {
     private const int SOL_SOCKET = 1; // asm-generic/socket.h
     private const int SO_MAX_PACING_RATE = 47;
 
     private readonly string _root;
     private readonly ulong? _bytesPerSecond;
-    private readonly ConcurrentDictionary<FourTuple, Download> _downloads = new();
+    private readonly bool _takesUploads;
+    private readonly ConcurrentDictionary<FourTuple, ClientConnection> _connections = new();
 
-    /// <param name="root">Directory with the files; every host must have the same.</param>
-    /// <param name="bytesPerSecond">Limit for each connection.</param>
-    public DownloadServer(string root, ulong? bytesPerSecond)
+    /// <param name="root">Directory with the files. Every host must have the same; with uploads it must be one directory that they share.</param>
+    /// <param name="bytesPerSecond">Limit of what is sent on each connection.</param>
+    /// <param name="takesUploads">PUT makes or replaces files.</param>
+    public HttpFileServer(string root, ulong? bytesPerSecond, bool takesUploads)
     {
-        _root = Path.GetFullPath(root);
+        _root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
         _bytesPerSecond = bytesPerSecond;
+        _takesUploads = takesUploads;
     }
 
     public string Application => "file-server";
@@ -45,21 +48,21 @@ internal sealed class DownloadServer : IPassReceiver
     public async Task<IReadOnlyList<(FourTuple Connection, PassResult Result)>> PassAllAsync(PassAgent agent, IPEndPoint destination)
     {
         List<(FourTuple, PassResult)> results = [];
-        foreach (Download download in _downloads.Values.Where(download => !download.IsClosed))
+        foreach (ClientConnection client in _connections.Values.Where(client => !client.IsClosed))
         {
             PassResult result = await agent.PassAsync(
                 new PassRequest
                 {
-                    Socket = download.Socket,
+                    Socket = client.Socket,
                     Application = Application,
-                    Epoch = download.Epoch,
-                    QuiesceAsync = _ => download.QuiesceAsync(),
-                    Resume = download.Start,
+                    Epoch = client.Epoch,
+                    QuiesceAsync = _ => client.QuiesceAsync(),
+                    Resume = client.Start,
                 },
                 destination, CancellationToken.None);
             if (result.Owner is ConnectionOwner.Destination or ConnectionOwner.Nobody)
-                _downloads.TryRemove(KeyValuePair.Create(download.Connection, download));
-            results.Add((download.Connection, result));
+                _connections.TryRemove(KeyValuePair.Create(client.Connection, client));
+            results.Add((client.Connection, result));
         }
 
         return results;
@@ -69,9 +72,11 @@ internal sealed class DownloadServer : IPassReceiver
     {
         try
         {
-            DownloadState state = DownloadState.Deserialize(arrival.State);
+            ConnectionState state = ConnectionState.Deserialize(arrival.State);
             if (state.Received.Length > HttpRequest.MaxHeadBytes)
                 return "More request bytes came than this server takes.";
+            if (state.Upload is { } upload)
+                return _takesUploads ? UnfinishedFile.FindObstacle(_root, upload) : "This host takes no uploads: start it with --allow-uploads.";
             return state.Response?.File is { } file && !File.Exists(Path.Combine(_root, file)) ? $"This host has no file '{file}'." : null;
         }
         catch (JsonException e)
@@ -80,12 +85,13 @@ internal sealed class DownloadServer : IPassReceiver
         }
     }
 
-    public void Go(Arrival arrival, Socket socket) => Begin(arrival.Connection, socket, DownloadState.Deserialize(arrival.State), arrival.Epoch);
+    public void Go(Arrival arrival, Socket socket) => Begin(arrival.Connection, socket, ConnectionState.Deserialize(arrival.State), arrival.Epoch);
 
-    private void Begin(FourTuple connection, Socket socket, DownloadState? state, ulong epoch)
+    private void Begin(FourTuple connection, Socket socket, ConnectionState? state, ulong epoch)
     {
-        Download download = new(_root, connection, socket, state, epoch, ended => _downloads.TryRemove(KeyValuePair.Create(ended.Connection, ended)));
-        _downloads[connection] = download;
-        download.Start();
+        ClientConnection client = new(
+            _root, _takesUploads, connection, socket, state, epoch, ended => _connections.TryRemove(KeyValuePair.Create(ended.Connection, ended)));
+        _connections[connection] = client;
+        client.Start();
     }
 }
