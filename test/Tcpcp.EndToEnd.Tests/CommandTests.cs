@@ -1,7 +1,9 @@
 using System.Text.Json;
+using System.Runtime.Versioning;
 
 namespace Tcpcp.EndToEnd.Tests;
 
+[SupportedOSPlatform("linux")]
 public sealed class CommandTests
 {
     [Theory]
