@@ -21,6 +21,7 @@ internal static class TcpOption
     public const int TCP_NOTSENT_LOWAT = 25;
     public const int TCP_REPAIR_WINDOW = 29;
     public const int TCP_ULP = 31;
+    public const int TCP_AO_INFO = 40; // Linux 6.7
 
     public const int TCP_REPAIR_ON = 1;
     public const int TCP_REPAIR_OFF = 0;
