@@ -217,7 +217,18 @@ internal sealed class DestinationPass
         System.Net.Sockets.SafeSocketHandle socket = dormant.Wake(_host.Hold.HighestAcknowledgement(_connection));
         (_replayed, int dropped) = _host.Hold.Replay(_connection);
         Report(PassAction.Replayed, string.Create(CultureInfo.InvariantCulture, $"{_replayed} packets, {dropped} dropped"));
-        dormant.Finish();
+        try
+        {
+            dormant.Finish();
+        }
+        catch (KernelException e)
+        {
+            // This host owns the connection and its stream has a hole: it must not go on. The peer gets the RST that an application that dies would cause.
+            End(socket, e.Message);
+            dormant.Dispose();
+            return;
+        }
+
         long activated = Stopwatch.GetTimestamp();
         TimeSpan blackout = Stopwatch.GetElapsedTime(_divertedAt, activated);
         _blackoutNanoseconds = (long)blackout.TotalNanoseconds;
@@ -226,6 +237,15 @@ internal sealed class DestinationPass
         _observer(new PassStep(Id, _connection, PassSide.Destination, PassAction.Activated, activated, "") { Blackout = blackout });
         dormant.Dispose();
         _receiver.Go(_arrival, new System.Net.Sockets.Socket(socket));
+    }
+
+    private void End(System.Net.Sockets.SafeSocketHandle handle, string reason)
+    {
+        using System.Net.Sockets.Socket socket = new(handle);
+        socket.LingerState = new System.Net.Sockets.LingerOption(true, 0);
+        _gateClosed = false;
+        _state = DestinationTable.Next(_state, new DestinationInput.Activated());
+        Report(PassAction.Broken, reason);
     }
 
     private void Decline(PassFailure failure, string reason)

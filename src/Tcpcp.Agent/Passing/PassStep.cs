@@ -25,6 +25,7 @@ internal enum PassAction
     Accepted,
     Replayed,
     Activated,
+    Broken,
     Released,
     Done,
     Refused,

@@ -197,6 +197,7 @@ internal sealed class DemoRun
         (PassAction.Accepted, _) => "accepts: it owns the connection now",
         (PassAction.Replayed, _) => "replays what was held",
         (PassAction.Activated, _) => "activates the connection",
+        (PassAction.Broken, _) => "could not go on: the connection is reset",
         (PassAction.Released, _) => "closes its copy silently, gives the address up",
         (PassAction.Done, _) => "is done",
         _ => action.ToString(),

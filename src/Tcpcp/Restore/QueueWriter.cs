@@ -32,7 +32,7 @@ internal static class QueueWriter
             if (piece > MinReceivePieceBytes)
                 piece /= 2;
             else if (!raised)
-                (raised, piece) = (Raise(socket, SO_RCVBUFFORCE, total), MaxReceivePieceBytes);
+                (raised, piece) = (Raise(socket, SO_RCVBUFFORCE, SO_RCVBUF, total), MaxReceivePieceBytes);
             else
                 throw KernelException.Of("send(TCP_RECV_QUEUE)", -taken, $"{unread.Length} of {total} bytes left");
         }
@@ -53,7 +53,7 @@ internal static class QueueWriter
             if (taken > 0)
                 bytes = bytes[taken..];
             else if (-taken is Errno.EAGAIN or Errno.ENOMEM or Errno.ENOBUFS && !raised)
-                raised = Raise(socket, SO_SNDBUFFORCE, total);
+                raised = Raise(socket, SO_SNDBUFFORCE, SO_SNDBUF, total);
             else
                 throw KernelException.Of("send(TCP_SEND_QUEUE)", -taken, $"{bytes.Length} of {total} bytes left");
         }
@@ -62,9 +62,11 @@ internal static class QueueWriter
             UnlockBuffers(socket);
     }
 
-    private static bool Raise(SafeHandle socket, int option, int queueBytes)
+    // In a user namespace of an ordinary user only the limited option is allowed (net.core.wmem_max, net.core.rmem_max).
+    private static bool Raise(SafeHandle socket, int option, int limitedOption, int queueBytes)
     {
-        SocketOption.Set(socket, SOL_SOCKET, option, queueBytes + HeadroomBytes, "SO_SNDBUFFORCE / SO_RCVBUFFORCE");
+        if (!SocketOption.TrySet(socket, SOL_SOCKET, option, queueBytes + HeadroomBytes))
+            SocketOption.Set(socket, SOL_SOCKET, limitedOption, queueBytes + HeadroomBytes, "SO_SNDBUF / SO_RCVBUF");
         return true;
     }
 
