@@ -1,0 +1,75 @@
+using System.Globalization;
+using Tcpcp.Lab;
+using Tcpcp.Linux.Netlink;
+using Tcpcp.Linux.Processes;
+
+namespace Tcpcp.Bench;
+
+/// <summary>
+/// What one connection costs: frozen, captured, closed silently, restored in place and activated, beside the C program (bench/kernel/pass.c) that does the same
+/// job with the fewest system calls. Both have connections of their own over loopback in one network namespace and take turns. The process must have been
+/// started in a network namespace of its own.
+/// </summary>
+internal static class KernelBenchmark
+{
+    private const int WarmUpRounds = 3;
+    private const int Rounds = 7;
+    private const string OwnAddress = "127.0.0.2";
+    private const string BaselineAddress = "127.0.0.3";
+
+    // A connection that has sent data within the last second takes longer to freeze, since its timestamps may be ahead; and a restored one counts as such.
+    private static readonly TimeSpan s_idle = TimeSpan.FromMilliseconds(1100);
+
+    public static async Task RunAsync(string baseline, bool json)
+    {
+        using (RouteNetlink network = RouteNetlink.Open())
+            network.Links.SetUp("lo");
+        Sysctl.Write("net/ipv4/tcp_rmem", "4096 262144 6291456"); // 64 KiB unread fit without a socket option
+        await RunAsync(baseline, "1,000 idle", 1000, queueBytes: 0, goal: 1.10, json);
+        await RunAsync(baseline, "9,000 idle", 9000, queueBytes: 0, goal: 1.10, json);
+        await RunAsync(baseline, "1,000 with 64 KiB in each queue", 1000, queueBytes: 64 << 10, goal: 1.15, json);
+    }
+
+    private static async Task RunAsync(string baseline, string name, int count, int queueBytes, double goal, bool json)
+    {
+        using KernelConnections own = KernelConnections.Make(OwnAddress, count, queueBytes);
+        await using ChildProcess other = ChildProcess.Start(baseline, [BaselineAddress, $"{count}", $"{queueBytes}"],
+            new ChildOptions { Input = ChildInput.Pipe });
+        await AnswerAsync(other, 0);
+        List<double> times = [], baselineTimes = [], allocated = [];
+        for (int round = 0; round < WarmUpRounds + Rounds; round++)
+        {
+            await Task.Delay(s_idle);
+            await other.Input!.WriteAsync("pass\n"u8.ToArray());
+            await other.Input.FlushAsync();
+            double baselineTime = double.Parse(await AnswerAsync(other, round + 1), CultureInfo.InvariantCulture);
+            (TimeSpan time, long bytes) = own.PassAll();
+            if (round < WarmUpRounds)
+                continue;
+            baselineTimes.Add(baselineTime / 1000 / count);
+            times.Add(time.TotalMicroseconds / count);
+            allocated.Add((double)bytes / count);
+        }
+
+        new BenchmarkResult($"pass of {name} (median, each)", Median(times), "us", "C", Median(baselineTimes), goal).Print(json);
+        if (queueBytes == 0)
+            new BenchmarkResult($"allocated for {name} (median, each)", Median(allocated), "bytes", "the snapshot and the new socket's handle",
+                own.ResultBytes, 1).Print(json);
+    }
+
+    // The lines that it has written so far: "ready", then the nanoseconds of each round.
+    private static async Task<string> AnswerAsync(ChildProcess process, int line)
+    {
+        while (true)
+        {
+            string[] lines = process.Output!.Text.Split('\n');
+            if (lines.Length > line + 1)
+                return lines[line];
+            if (process.Exit.IsCompleted)
+                throw new InvalidOperationException($"The C program failed: {process.ErrorOutput!.Text}");
+            await Task.Delay(1);
+        }
+    }
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+}
