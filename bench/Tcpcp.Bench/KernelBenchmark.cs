@@ -36,22 +36,25 @@ internal static class KernelBenchmark
         await using ChildProcess other = ChildProcess.Start(baseline, [BaselineAddress, $"{count}", $"{queueBytes}"],
             new ChildOptions { Input = ChildInput.Pipe });
         await AnswerAsync(other, 0);
-        List<double> times = [], baselineTimes = [], allocated = [];
+        List<double> times = [], baselineTimes = [], processorTimes = [], baselineProcessorTimes = [], allocated = [];
         for (int round = 0; round < WarmUpRounds + Rounds; round++)
         {
             await Task.Delay(s_idle);
             await other.Input!.WriteAsync("pass\n"u8.ToArray());
             await other.Input.FlushAsync();
-            double baselineTime = double.Parse(await AnswerAsync(other, round + 1), CultureInfo.InvariantCulture);
-            (TimeSpan time, long bytes) = own.PassAll();
+            double[] answer = [.. (await AnswerAsync(other, round + 1)).Split(' ').Select(value => double.Parse(value, CultureInfo.InvariantCulture))];
+            (TimeSpan time, TimeSpan processorTime, long bytes) = own.PassAll();
             if (round < WarmUpRounds)
                 continue;
-            baselineTimes.Add(baselineTime / 1000 / count);
+            baselineTimes.Add(answer[0] / 1000 / count);
+            baselineProcessorTimes.Add(answer[1] / 1000 / count);
             times.Add(time.TotalMicroseconds / count);
+            processorTimes.Add(processorTime.TotalMicroseconds / count);
             allocated.Add((double)bytes / count);
         }
 
         new BenchmarkResult($"pass of {name} (median, each)", Median(times), "us", "C", Median(baselineTimes), goal).Print(json);
+        new BenchmarkResult($"processor time of {name} (median, each)", Median(processorTimes), "us", "C", Median(baselineProcessorTimes), goal).Print(json);
         if (queueBytes == 0)
             new BenchmarkResult($"allocated for {name} (median, each)", Median(allocated), "bytes", "the snapshot and the new socket's handle",
                 own.ResultBytes, 1).Print(json);

@@ -18,6 +18,8 @@ internal sealed class KernelConnections : IDisposable
     private readonly Socket[] _accepted;
     private readonly Socket[] _peers;
     private ConnectionSnapshot? _last;
+    private FrozenConnection? _frozen;
+    private DormantConnection? _dormant;
 
     private KernelConnections(int count) =>
         (_own, _accepted, _peers) = (new SafeSocketHandle[count], new Socket[count], new Socket[count]);
@@ -65,15 +67,16 @@ internal sealed class KernelConnections : IDisposable
     }
 
     /// <summary>Passes each once.</summary>
-    /// <returns>The time and the bytes allocated.</returns>
-    public (TimeSpan Time, long AllocatedBytes) PassAll()
+    /// <returns>The time, the processor time of all threads, and the bytes allocated.</returns>
+    public (TimeSpan Time, TimeSpan ProcessorTime, long AllocatedBytes) PassAll()
     {
         long before = GC.GetAllocatedBytesForCurrentThread();
+        TimeSpan processorStart = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < _own.Length; i++)
             _own[i] = Pass(_own[i]);
         TimeSpan time = Stopwatch.GetElapsedTime(start);
-        return (time, GC.GetAllocatedBytesForCurrentThread() - before);
+        return (time, Environment.CpuUsage.TotalTime - processorStart, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
     public void Dispose()
@@ -87,12 +90,12 @@ internal sealed class KernelConnections : IDisposable
 
     private SafeSocketHandle Pass(SafeSocketHandle socket)
     {
-        FrozenConnection frozen = FrozenConnection.Freeze(socket, _gate, slot: 0, epoch: 0);
+        FrozenConnection frozen = _frozen = FrozenConnection.Freeze(socket, _gate, slot: 0, epoch: 0, _frozen);
         ConnectionSnapshot snapshot = _last = frozen.Capture();
         long stoodStillSince = Stopwatch.GetTimestamp() - (long)(frozen.StoodStill.TotalSeconds * Stopwatch.Frequency);
         frozen.MarkSent();
         frozen.Release();
-        DormantConnection dormant = DormantConnection.Restore(snapshot, _gate, slot: 0, stoodStillSince);
+        DormantConnection dormant = _dormant = DormantConnection.Restore(snapshot, _gate, slot: 0, stoodStillSince, _dormant);
         SafeSocketHandle restored = dormant.Wake(acknowledged: null);
         dormant.Finish();
         return restored;

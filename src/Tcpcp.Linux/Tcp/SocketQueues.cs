@@ -14,6 +14,9 @@ internal static unsafe partial class SocketQueues
     /// <summary>write_seq - SND.NXT: bytes written but never sent.</summary>
     public static int UnsentBytes(SafeHandle socket) => Length(socket, QueueRequest.SIOCOUTQNSD, "ioctl(SIOCOUTQNSD)");
 
+    /// <summary>True if the next byte to be read is the one that urgent data ended with, read already or not (SIOCATMARK).</summary>
+    public static bool IsAtUrgentMark(SafeHandle socket) => Length(socket, QueueRequest.SIOCATMARK, "ioctl(SIOCATMARK)") != 0;
+
     /// <summary>
     /// Copies the start of the queue that repair mode has selected, and leaves it as it is. From the send queue the kernel may return more than
     /// the buffer takes: the result can be greater than the buffer's length.
