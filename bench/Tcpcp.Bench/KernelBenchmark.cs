@@ -20,29 +20,28 @@ internal static class KernelBenchmark
     // A connection that has sent data within the last second takes longer to freeze, since its timestamps may be ahead; and a restored one counts as such.
     private static readonly TimeSpan s_idle = TimeSpan.FromMilliseconds(1100);
 
-    public static async Task RunAsync(string baseline, bool json)
+    public static void Run(string baseline, bool json)
     {
         using (RouteNetlink network = RouteNetlink.Open())
             network.Links.SetUp("lo");
         Sysctl.Write("net/ipv4/tcp_rmem", "4096 262144 6291456"); // 64 KiB unread fit without a socket option
-        await RunAsync(baseline, "1,000 idle", 1000, queueBytes: 0, goal: 1.10, json);
-        await RunAsync(baseline, "9,000 idle", 9000, queueBytes: 0, goal: 1.10, json);
-        await RunAsync(baseline, "1,000 with 64 KiB in each queue", 1000, queueBytes: 64 << 10, goal: 1.15, json);
+        Run(baseline, "1,000 idle", 1000, queueBytes: 0, goal: 1.10, json);
+        Run(baseline, "9,000 idle", 9000, queueBytes: 0, goal: 1.10, json);
+        Run(baseline, "1,000 with 64 KiB in each queue", 1000, queueBytes: 64 << 10, goal: 1.15, json);
     }
 
-    private static async Task RunAsync(string baseline, string name, int count, int queueBytes, double goal, bool json)
+    private static void Run(string baseline, string name, int count, int queueBytes, double goal, bool json)
     {
         using KernelConnections own = KernelConnections.Make(OwnAddress, count, queueBytes);
-        await using ChildProcess other = ChildProcess.Start(baseline, [BaselineAddress, $"{count}", $"{queueBytes}"],
-            new ChildOptions { Input = ChildInput.Pipe });
-        await AnswerAsync(other, 0);
+        ChildProcess other = ChildProcess.Start(baseline, [BaselineAddress, $"{count}", $"{queueBytes}"], new ChildOptions { Input = ChildInput.Pipe });
+        AwaitLine(other, 0);
         List<double> times = [], baselineTimes = [], processorTimes = [], baselineProcessorTimes = [], allocated = [];
         for (int round = 0; round < WarmUpRounds + Rounds; round++)
         {
-            await Task.Delay(s_idle);
-            await other.Input!.WriteAsync("pass\n"u8.ToArray());
-            await other.Input.FlushAsync();
-            double[] answer = [.. (await AnswerAsync(other, round + 1)).Split(' ').Select(value => double.Parse(value, CultureInfo.InvariantCulture))];
+            Thread.Sleep(s_idle);
+            other.Input!.Write("pass\n"u8);
+            other.Input.Flush();
+            double[] answer = [.. AwaitLine(other, round + 1).Split(' ').Select(value => double.Parse(value, CultureInfo.InvariantCulture))];
             (TimeSpan time, TimeSpan processorTime, long bytes) = own.PassAll();
             if (round < WarmUpRounds)
                 continue;
@@ -53,6 +52,8 @@ internal static class KernelBenchmark
             allocated.Add((double)bytes / count);
         }
 
+        other.Input!.Dispose(); // its end
+        other.Exit.GetAwaiter().GetResult();
         new BenchmarkResult($"pass of {name} (median, each)", Median(times), "us", "C", Median(baselineTimes), goal).Print(json);
         new BenchmarkResult($"processor time of {name} (median, each)", Median(processorTimes), "us", "C", Median(baselineProcessorTimes), goal).Print(json);
         if (queueBytes == 0)
@@ -61,7 +62,7 @@ internal static class KernelBenchmark
     }
 
     // The lines that it has written so far: "ready", then the nanoseconds of each round.
-    private static async Task<string> AnswerAsync(ChildProcess process, int line)
+    private static string AwaitLine(ChildProcess process, int line)
     {
         while (true)
         {
@@ -70,7 +71,7 @@ internal static class KernelBenchmark
                 return lines[line];
             if (process.Exit.IsCompleted)
                 throw new InvalidOperationException($"The C program failed: {process.ErrorOutput!.Text}");
-            await Task.Delay(1);
+            Thread.Sleep(1);
         }
     }
 

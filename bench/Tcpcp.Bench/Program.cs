@@ -7,7 +7,7 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
         await PauseBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, json);
         return 0;
     case "kernel":
-        await KernelBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!, json);
+        KernelBenchmark.Run(Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!, json);
         return 0;
     default:
         Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel");

@@ -450,6 +450,7 @@ int main(int count_of_arguments, char **arguments)
     int listener = MUST(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (inet_pton(AF_INET, arguments[1], &address.sin_addr) != 1)
         fail("not an IPv4 address");
+    set(listener, SOL_SOCKET, SO_REUSEADDR, 1); /* as servers do; connections inherit it */
     MUST(bind(listener, (struct sockaddr *)&address, sizeof address));
     MUST(listen(listener, 128));
     MUST(getsockname(listener, (struct sockaddr *)&address, &length));
