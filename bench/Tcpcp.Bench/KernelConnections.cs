@@ -1,7 +1,9 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Tcpcp.Capture;
 using Tcpcp.Core;
 using Tcpcp.Gate;
 using Tcpcp.Linux.Tcp;
@@ -17,6 +19,7 @@ internal sealed class KernelConnections : IDisposable
     private readonly SafeSocketHandle[] _own;
     private readonly Socket[] _accepted;
     private readonly Socket[] _peers;
+    private readonly ArrayPool<byte> _buffers = ArrayPool<byte>.Shared;
     private ConnectionSnapshot? _last;
     private FrozenConnection? _frozen;
     private DormantConnection? _dormant;
@@ -91,13 +94,14 @@ internal sealed class KernelConnections : IDisposable
     private SafeSocketHandle Pass(SafeSocketHandle socket)
     {
         FrozenConnection frozen = _frozen = FrozenConnection.Freeze(socket, _gate, slot: 0, epoch: 0, _frozen);
-        ConnectionSnapshot snapshot = _last = frozen.Capture();
+        ConnectionSnapshot snapshot = _last = frozen.Capture(_buffers);
         long stoodStillSince = Stopwatch.GetTimestamp() - (long)(frozen.StoodStill.TotalSeconds * Stopwatch.Frequency);
         frozen.MarkSent();
         frozen.Release();
         DormantConnection dormant = _dormant = DormantConnection.Restore(snapshot, _gate, slot: 0, stoodStillSince, _dormant);
         SafeSocketHandle restored = dormant.Wake(acknowledged: null);
         dormant.Finish();
+        SnapshotBuffers.Return(snapshot, _buffers);
         return restored;
     }
 

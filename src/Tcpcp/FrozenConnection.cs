@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -113,11 +114,14 @@ public sealed class FrozenConnection : IDisposable
 
     /// <summary>Reads the connection's whole state. May be repeated; nothing changes.</summary>
     /// <exception cref="NotPassableException">It does not stand still, which means that something else uses the socket.</exception>
-    public ConnectionSnapshot Capture()
+    public ConnectionSnapshot Capture() => Capture(buffers: null);
+
+    /// <param name="buffers">Where the snapshot's buffers are taken from; <see cref="SnapshotBuffers.Return(ConnectionSnapshot, ArrayPool{byte})"/>.</param>
+    internal ConnectionSnapshot Capture(ArrayPool<byte>? buffers)
     {
         if (_state is not (State.Frozen or State.Sent))
             throw new InvalidOperationException($"{Connection} is {_state}; only a frozen connection can be captured.");
-        return ConnectionCapture.Capture(_socket, _passable, _options, _inFlight, _sentTimestamp, _epoch, out _clockReadAt);
+        return ConnectionCapture.Capture(_socket, _passable, _options, _inFlight, _sentTimestamp, out _clockReadAt, _epoch, buffers);
     }
 
     /// <summary>Says that the snapshot is about to leave this process. From now on leaving the scope keeps the connection frozen.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
@@ -18,17 +19,18 @@ internal static class ConnectionCapture
     /// <param name="options">As the application had them, before the gate changed some.</param>
     /// <param name="inFlight">From <see cref="InFlightBytes"/>.</param>
     /// <param name="sentTimestamp">TSval that is not before any that was sent; null: not known, to be estimated.</param>
-    /// <param name="epoch">For the snapshot.</param>
     /// <param name="clockReadAt">When the timestamp clock was read (<see cref="Stopwatch.GetTimestamp"/>): it stands still since then.</param>
+    /// <param name="epoch">For the snapshot.</param>
+    /// <param name="buffers">Where the snapshot's buffers are taken from; null: they are its own.</param>
     /// <exception cref="NotPassableException">The sequence numbers kept moving, or the connection has ended meanwhile.</exception>
     public static ConnectionSnapshot Capture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight, uint? sentTimestamp,
-        ulong epoch, out long clockReadAt)
+        out long clockReadAt, ulong epoch = 0, ArrayPool<byte>? buffers = null)
     {
         clockReadAt = 0;
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
             clockReadAt = Stopwatch.GetTimestamp();
-            if (TryCapture(socket, passable, options, inFlight, sentTimestamp, epoch) is { } snapshot)
+            if (TryCapture(socket, passable, options, inFlight, sentTimestamp, epoch, buffers) is { } snapshot)
                 return snapshot;
         }
 
@@ -56,7 +58,7 @@ internal static class ConnectionCapture
     }
 
     private static ConnectionSnapshot? TryCapture(
-        SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight, uint? sentTimestamp, ulong epoch)
+        SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight, uint? sentTimestamp, ulong epoch, ArrayPool<byte>? buffers)
     {
         TimestampClock timestamps = RepairMode.Timestamp(socket);
         // The order matters: all of the send queue, the second look at its numbers too, between both looks at the receive queue's; so there is an instant at which all
@@ -70,11 +72,11 @@ internal static class ConnectionCapture
 
         RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
         SequenceNumber rcvNxt = RepairMode.QueueSequence(socket);
-        byte[] unread = ReadReceiveQueue(socket);
+        ReadOnlyMemory<byte> unread = ReadReceiveQueue(socket, buffers);
 
         RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
         SequenceNumber writeSeq = RepairMode.QueueSequence(socket);
-        ReadOnlyMemory<byte> written = ReadSendQueue(socket, unacknowledged - openFin);
+        ReadOnlyMemory<byte> written = ReadSendQueue(socket, unacknowledged - openFin, buffers);
         bool moved = RepairMode.QueueSequence(socket) != writeSeq | SocketQueues.UnacknowledgedBytes(socket) != unacknowledged;
 
         RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
@@ -113,28 +115,28 @@ internal static class ConnectionCapture
 
     private static bool Has(in TcpInfo info, int option) => (info.tcpi_options & option) != 0;
 
-    private static byte[] ReadReceiveQueue(SafeHandle socket)
+    private static ReadOnlyMemory<byte> ReadReceiveQueue(SafeHandle socket, ArrayPool<byte>? buffers)
     {
         int length = SocketQueues.UnreadBytes(socket);
         if (length == 0)
-            return [];
-        byte[] bytes = GC.AllocateUninitializedArray<byte>(length);
-        int read = SocketQueues.Peek(socket, bytes);
+            return ReadOnlyMemory<byte>.Empty;
+        Memory<byte> bytes = SnapshotBuffers.Take(length, buffers);
+        int read = SocketQueues.Peek(socket, bytes.Span);
         return read == length ? bytes : bytes[..Math.Min(read, length)]; // a shorter one is found out by the second look
     }
 
     // Where the head segment is partly acknowledged, the kernel gives its acknowledged bytes too: the true data is the last `unacknowledged` bytes.
-    private static ReadOnlyMemory<byte> ReadSendQueue(SafeHandle socket, int unacknowledged)
+    private static ReadOnlyMemory<byte> ReadSendQueue(SafeHandle socket, int unacknowledged, ArrayPool<byte>? buffers)
     {
         if (unacknowledged == 0)
             return ReadOnlyMemory<byte>.Empty;
-        byte[] bytes = GC.AllocateUninitializedArray<byte>(unacknowledged);
-        int read = SocketQueues.Peek(socket, bytes);
+        Memory<byte> bytes = SnapshotBuffers.Take(unacknowledged, buffers);
+        int read = SocketQueues.Peek(socket, bytes.Span);
         if (read == unacknowledged)
             return bytes;
         if (read < unacknowledged || read - unacknowledged > MaxSegmentBytes)
             return ReadOnlyMemory<byte>.Empty;
-        bytes = GC.AllocateUninitializedArray<byte>(read);
-        return SocketQueues.Peek(socket, bytes) == read ? bytes.AsMemory(read - unacknowledged) : ReadOnlyMemory<byte>.Empty;
+        bytes = SnapshotBuffers.Take(read, buffers);
+        return SocketQueues.Peek(socket, bytes.Span) == read ? bytes[(read - unacknowledged)..] : ReadOnlyMemory<byte>.Empty;
     }
 }
