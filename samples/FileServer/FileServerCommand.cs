@@ -10,6 +10,8 @@ namespace Tcpcp.Samples.FileServer;
 /// <summary>The command line of the sample. It takes orders on standard input: <c>pass ADDRESS:PORT</c>; at its end the server ends.</summary>
 internal static class FileServerCommand
 {
+    private const int PoolThreads = 8;
+
     public static Command Create(string name)
     {
         Option<IPEndPoint> listen = EndPointOption("--listen", "Address and port to serve HTTP on.");
@@ -52,6 +54,8 @@ internal static class FileServerCommand
     private static async Task<int> RunAsync(
         IPEndPoint listen, IPEndPoint agentEndPoint, string root, string interfaceName, ulong? rate, bool takesUploads, CancellationToken cancellationToken)
     {
+        // The pool begins with a thread for each CPU and adds one in 500 ms: no pass may wait for that.
+        ThreadPool.SetMinThreads(PoolThreads, PoolThreads);
         await using ServerEvents events = new(Console.Out);
         HttpFileServer server = new(root, rate, takesUploads);
         using PassAgent agent = PassAgent.Open(interfaceName, new PassOptions(), step => events.Write(EventOf(step)));
@@ -60,7 +64,7 @@ internal static class FileServerCommand
         using CancellationTokenSource stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task serving = server.ServeAsync(listen, stopping.Token);
         events.Write(new ServerEvent("ready", Now));
-        while (await Console.In.ReadLineAsync(stopping.Token) is { } line)
+        while (await ReadOrderAsync(stopping.Token) is { } line)
         {
             if (line.Split(' ') is ["pass", { } where] && IPEndPoint.TryParse(where, out IPEndPoint? destination))
             {
@@ -83,6 +87,10 @@ internal static class FileServerCommand
         await serving.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         return 0;
     }
+
+    // Console.In.ReadLineAsync keeps a thread of the pool busy as long as nothing comes.
+    private static Task<string?> ReadOrderAsync(CancellationToken cancellationToken) => Task.Factory
+        .StartNew(Console.In.ReadLine, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancellationToken);
 
     private static long Now => (long)Stopwatch.GetElapsedTime(0).TotalNanoseconds;
 

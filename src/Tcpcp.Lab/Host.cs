@@ -14,6 +14,8 @@ internal sealed class Host
     /// <summary>The interface on the switch.</summary>
     public const string InterfaceName = "eth0";
 
+    private const string OrdinaryUserSendBuffers = "4096 2097152 2097152";
+
     private static readonly TimeSpan s_addressLimit = TimeSpan.FromSeconds(10);
 
     private readonly LabNetwork _lab;
@@ -121,7 +123,10 @@ internal sealed class Host
         Thread.Run(() =>
         {
             Sysctl.Write($"net/ipv6/conf/{InterfaceName}/accept_dad", "0"); // its link-local address is usable at once
-            ReceiveCpu.UseOne(InterfaceName);
+            // Who may not bind the receive queue may not raise a socket's buffers either (SO_SNDBUFFORCE): then they are large from the start, so that
+            // what was not sent fits when a connection is restored.
+            if (!ReceiveCpu.UseOne(InterfaceName))
+                Sysctl.Write("net/ipv4/tcp_wmem", OrdinaryUserSendBuffers);
         });
         Network.Links.SetUp("lo");
         Network.Links.SetUp(InterfaceName);

@@ -65,6 +65,9 @@ internal sealed class LabNetwork : IAsyncDisposable
         return host;
     }
 
+    /// <summary>Losses of single addresses in the switch; to be opened once.</summary>
+    public AddressLoss OpenAddressLoss() => AddressLoss.OnSwitch(_switch.Run);
+
     /// <summary>Kills the programs on the hosts, ends the captures (everything that came is in their files), and takes the hosts away.</summary>
     public async ValueTask DisposeAsync()
     {

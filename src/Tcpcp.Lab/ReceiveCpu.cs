@@ -12,11 +12,13 @@ internal static class ReceiveCpu
 
     /// <summary>For an interface with one receive queue, in the namespaces of the calling thread.</summary>
     /// <exception cref="LabUnavailableException">This process may not (it needs CAP_NET_ADMIN outside of all user namespaces) and has several CPUs.</exception>
-    public static void UseOne(string interfaceName)
+    /// <returns>False if this process may not, and everything runs on one CPU anyway.</returns>
+    public static bool UseOne(string interfaceName)
     {
         try
         {
             File.WriteAllText($"/sys/class/net/{interfaceName}/queues/rx-0/rps_cpus", FirstCpu);
+            return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -24,6 +26,7 @@ internal static class ReceiveCpu
             using Process self = Process.GetCurrentProcess();
             if (!OperatingSystem.IsLinux() || !nint.IsPow2(self.ProcessorAffinity))
                 throw new LabUnavailableException($"The receive queue of {interfaceName} cannot be bound to one CPU: {e.Message} Run on one CPU: taskset 1.");
+            return false;
         }
     }
 }

@@ -42,8 +42,8 @@ public sealed class DormantConnection : IDisposable
     /// <param name="snapshot">From <see cref="FrozenConnection.Capture"/>; it is validated first.</param>
     /// <param name="stoodStill">How long the connection has stood still since the capture, as far as clocks have measured it: never more.</param>
     /// <exception cref="InvalidSnapshotException">The snapshot cannot be of a connection.</exception>
-    /// <exception cref="Linux.KernelException">The kernel refused: for instance EADDRNOTAVAIL, the address is not of this host or the connection
-    /// lives here already.</exception>
+    /// <exception cref="NotRestorableException">The address is not of this host, or the connection lives here already.</exception>
+    /// <exception cref="KernelException">The kernel refused something else.</exception>
     public static DormantConnection Restore(ConnectionSnapshot snapshot, TimeSpan stoodStill)
     {
         ArgumentNullException.ThrowIfNull(snapshot);

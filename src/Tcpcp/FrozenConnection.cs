@@ -25,6 +25,8 @@ public sealed class FrozenConnection : IDisposable
     // Behind the gate nothing is acknowledged: with 0 the kernel would kill a socket with data in flight after tcp_retries2.
     private const int LongUserTimeoutMilliseconds = 3_600_000;
 
+    private static readonly TimeSpan s_answerTime = TimeSpan.FromMilliseconds(20);
+
     private SafeHandle _socket = null!; // set by the only caller of the constructor
     private ConnectionGate _gate = null!;
     private PassableSocket _passable;
@@ -206,23 +208,20 @@ public sealed class FrozenConnection : IDisposable
         SocketOption.Set(_socket, IPPROTO_TCP, TCP_USER_TIMEOUT, LongUserTimeoutMilliseconds);
         RepairMode.Enter(_socket);
         if (mayBeAhead)
-        {
-            LetSpeak();
-            _sentTimestamp = _gate.KeptTimestamp(Connection);
-        }
+            _sentTimestamp = LetSpeak();
 
         _inFlight = ConnectionCapture.InFlightBytes(_socket);
     }
 
     // Where a socket is paced, its timestamps are too. Something that it says now stops at the gate, which notes its timestamp.
-    private void LetSpeak()
+    private uint? LetSpeak()
     {
         SocketOption.Get(_socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
         if ((TcpState)info.tcpi_state == TcpState.Established)
         {
             RepairMode.Leave(_socket, probe: true);
             RepairMode.Enter(_socket);
-            return;
+            return _gate.KeptTimestamp(Connection);
         }
 
         // There is no probe in the other states: an old byte is answered in every one.
@@ -234,5 +233,8 @@ public sealed class FrozenConnection : IDisposable
         ushort window = (ushort)Math.Min(RepairMode.Window(_socket).SndWnd >> info.SndWscale, ushort.MaxValue);
         using PeerSegmentSocket peer = PeerSegmentSocket.Open(Connection, _gate.Options.ArrivalMark);
         peer.Deliver(new PeerSegment(received - 1, acknowledged, window, DataBytes: 1));
+        uint? kept = null;
+        SpinWait.SpinUntil(() => (kept = _gate.KeptTimestamp(Connection)) is not null, s_answerTime); // else it is estimated
+        return kept;
     }
 }

@@ -20,6 +20,9 @@ public enum NotPassableReason
     /// <summary>The socket has an upper layer in the kernel, such as kTLS, whose state cannot be carried.</summary>
     UpperLayerProtocol,
 
+    /// <summary>Its segments are signed (TCP-MD5 or TCP-AO), with keys that cannot be read back.</summary>
+    SignedSegments,
+
     /// <summary>Another pass of the connection is open: its socket is behind the gate.</summary>
     AlreadyPassing,
 

@@ -94,6 +94,18 @@ public sealed class RefusalTests(PassLab lab) : IClassFixture<PassLab>
     }
 
     [Fact]
+    public async Task A_connection_with_TCP_MD5_keys_is_refused()
+    {
+        if (!Md5.IsSupported)
+            Assert.Skip("This kernel has no TCP-MD5.");
+        await using LivePair pair = LivePair.Connect(lab, listener: Md5.SetKey, peer: Md5.SetKey);
+        await pair.ExchangeAsync();
+        Assert.Equal(NotPassableReason.SignedSegments, FreezeAndFail(pair.Service.Socket).Reason);
+        AssertUntouched(pair);
+        await pair.ExchangeAsync();
+    }
+
+    [Fact]
     public async Task Unread_urgent_data_is_refused_and_read_urgent_data_is_not()
     {
         await using LivePair pair = LivePair.Connect(lab);
@@ -197,8 +209,9 @@ public sealed class RefusalTests(PassLab lab) : IClassFixture<PassLab>
     {
         await using LivePair pair = LivePair.Connect(lab);
         ConnectionSnapshot snapshot = CaptureAndThaw(pair);
-        KernelException refused = Assert.Throws<KernelException>(() => lab.Destination.Run(() => DormantConnection.Restore(snapshot, TimeSpan.Zero)));
-        Assert.Equal(Errno.EADDRNOTAVAIL, refused.Errno);
+        NotRestorableException refused = Assert.Throws<NotRestorableException>(
+            () => lab.Destination.Run(() => DormantConnection.Restore(snapshot, TimeSpan.Zero)));
+        Assert.Equal((NotRestorableReason.AddressNotHere, pair.Connection), (refused.Reason, refused.Connection));
         AssertGateIsOpen(lab.Destination, pair.Connection);
         await pair.ExchangeAsync();
     }
@@ -208,8 +221,9 @@ public sealed class RefusalTests(PassLab lab) : IClassFixture<PassLab>
     {
         await using LivePair pair = LivePair.Connect(lab);
         ConnectionSnapshot snapshot = CaptureAndThaw(pair);
-        KernelException refused = Assert.Throws<KernelException>(() => lab.Origin.Run(() => DormantConnection.Restore(snapshot, TimeSpan.Zero)));
-        Assert.Equal(Errno.EADDRNOTAVAIL, refused.Errno);
+        NotRestorableException refused = Assert.Throws<NotRestorableException>(
+            () => lab.Origin.Run(() => DormantConnection.Restore(snapshot, TimeSpan.Zero)));
+        Assert.Equal((NotRestorableReason.AlreadyAlive, pair.Connection), (refused.Reason, refused.Connection));
         AssertUntouched(pair);
         await pair.ExchangeAsync();
         await pair.JudgeAsync();

@@ -195,7 +195,7 @@ internal sealed class DestinationPass
         {
             Decline(PassFailure.InvalidSnapshot, e.Message);
         }
-        catch (KernelException e)
+        catch (Exception e) when (e is KernelException or NotRestorableException)
         {
             Decline(PassFailure.RestoreRefusedByKernel, e.Message);
         }

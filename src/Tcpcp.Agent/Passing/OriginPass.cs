@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Tcpcp.Agent.Link;
 using Tcpcp.Capture;
@@ -188,6 +189,7 @@ internal sealed class OriginPass
 
     private void FreezeAndCapture()
     {
+        SendPendingAcknowledgement(_request.Socket.SafeHandle);
         _frozen = FrozenConnection.Freeze(_request.Socket.SafeHandle, _host.Gate, (uint)_ticket!.Value.Number, Epoch);
         Move(new OriginInput.SocketFrozen());
         Report(PassAction.Frozen);
@@ -195,6 +197,15 @@ internal sealed class OriginPass
         Move(new OriginInput.SnapshotCaptured());
         Report(PassAction.Captured, string.Create(CultureInfo.InvariantCulture,
             $"{_snapshot.Unread.Length} bytes unread, {_snapshot.Sent.Length} in flight, {_snapshot.Unsent.Length} unsent"));
+    }
+
+    // The application reads no more, so the window does not grow and the kernel delays acknowledgements. One that is due and does not leave now never
+    // leaves: the restored socket knows of none, and a peer that sends would wait for its retransmission timer (200 ms and more).
+    private static void SendPendingAcknowledgement(SafeHandle socket)
+    {
+        const int Once = 2; // acknowledges, and leaves the delaying of acknowledgements on
+        SocketOption.Get(socket, SocketLevel.IPPROTO_TCP, TcpOption.TCP_QUICKACK, out int quick);
+        SocketOption.Set(socket, SocketLevel.IPPROTO_TCP, TcpOption.TCP_QUICKACK, quick != 0 ? 1 : Once);
     }
 
     private void Send()

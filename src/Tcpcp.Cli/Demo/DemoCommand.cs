@@ -12,13 +12,13 @@ internal static class DemoCommand
     public static Command Create()
     {
         Option<bool> json = new("--json") { Description = "Print one JSON object and nothing else on standard output." };
-        Option<int?> size = Number("--size", "Size of the file in MB [default: 256; with --loss 3 and more 64, 11 and more 8].", null, 10_000);
+        Option<int?> size = Number("--size", "Size of the file in MB [default: 256; with --loss 3 and more 64, 11 and more 1].", null, 10_000);
         Option<int?> rate = Number(
-            "--rate", "Limit of the download or upload in MB a second, 0: none [default: 64; with --loss 3 and more 16, 11 and more 2].", null, 100_000, 0);
+            "--rate", "Limit of the download or upload in MB a second, 0: none [default: 64; with --loss 3 and more 16, 11 and more 1].", null, 100_000, 0);
         Option<int?> passes = Number("--passes", "How often the connection is passed, there and back in turn; 0: not at all.", 2, 1000, smallest: 0);
         Option<bool> ipv6 = new("--ipv6") { Description = "Over IPv6." };
         Option<bool> upload = new("--upload") { Description = "curl sends the file (PUT), and --rate limits curl." };
-        Option<int?> loss = Number("--loss", "Per cent of the packets that the network loses, in each direction.", 0, 20, smallest: 0);
+        Option<int?> loss = Number("--loss", "Per cent of the packets that the network loses, in each direction; near 20 TCP itself may not be done within a minute.", 0, 20, smallest: 0);
         Option<string?> keep = new("--capture") { Description = "Leave the peer's capture in this file (pcapng)." };
         Command command = new("demo",
             "Passes a real download or upload by curl from one host to another in the middle of the file, then back, and judges it from the peer's own " +
@@ -33,7 +33,7 @@ internal static class DemoCommand
             // A connection that loses much is slow, whatever passes it: the file is one that goes through within a minute.
             (int standardSize, int standardRate) = lossPercent switch
             {
-                > 10 => (8, 2),
+                > 10 => (1, 1),
                 > 2 => (64, 16),
                 _ => (256, 64),
             };

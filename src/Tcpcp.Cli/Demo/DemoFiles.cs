@@ -47,7 +47,7 @@ internal sealed class DemoFiles : IDisposable
     public static DemoFiles Create(bool upload)
     {
         RemoveOrphans();
-        string directory = Path.Combine(Path.GetTempPath(), Prefix + Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+        string directory = Path.Combine(Path.GetTempPath(), Prefix + OwnNumber);
         DemoFiles files = new(directory, upload);
         Directory.CreateDirectory(files.Root);
         return files;
@@ -73,6 +73,9 @@ internal sealed class DemoFiles : IDisposable
     }
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    // As /proc shows it: in a user namespace this process calls itself 1.
+    private static string OwnNumber => File.ResolveLinkTarget("/proc/self", returnFinalTarget: false)!.Name;
 
     private static void RemoveOrphans()
     {

@@ -90,11 +90,13 @@ internal sealed class DemoRun
         {
             if (_options.KeepCapture is { } path)
                 File.Copy(_files.Capture, path, overwrite: true);
-            throw new DemoException(string.Create(CultureInfo.InvariantCulture,
-                $"curl is not done {s_transferTime.TotalSeconds} s after the last pass: it has {_files.ReceivedBytes:N0} of {_options.Bytes:N0} bytes. " +
-                $"{(_options.LossPercent > 0 ? "With losses, take a smaller file (--size)." : "Take a smaller file (--size), or a higher --rate.")}"));
+            throw TooSlow();
         }
     }
+
+    private DemoException TooSlow() => new(string.Create(CultureInfo.InvariantCulture,
+        $"curl is not far enough after {s_transferTime.TotalSeconds} s and {_passes} passes: it has {_files.ReceivedBytes:N0} of {_options.Bytes:N0} bytes. ") +
+        (_options.LossPercent > 0 ? "With losses, take a smaller file (--size)." : "Take a smaller file (--size), or a higher --rate."));
 
     // The servers pace what they send; what curl sends it has to pace itself.
     private IEnumerable<string> CurlArguments() => _options switch
@@ -122,12 +124,15 @@ internal sealed class DemoRun
     private async Task<bool> ReachesAsync(long bytes, ChildProcess curl, CancellationToken cancellationToken)
     {
         using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(1));
+        long began = Stopwatch.GetTimestamp();
         while (await timer.WaitForNextTickAsync(cancellationToken))
         {
             if (_files.ReceivedBytes >= bytes)
                 return true;
             if (curl.Exit.IsCompleted)
                 return false;
+            if (Stopwatch.GetElapsedTime(began) > s_transferTime)
+                throw TooSlow();
         }
 
         return false;
@@ -155,10 +160,14 @@ internal sealed class DemoRun
             Bytes = _options.Bytes,
             DownloadSeconds = Math.Round(took.TotalSeconds, 3),
             LongestSilenceUs = judged.Connections.Count == 0 ? 0 : Math.Round(judged.Connections.Max(c => c.Service.LongestSilence).TotalMicroseconds, 1),
-            Findings = [.. judged.Holes, .. judged.Connections.SelectMany(connection => connection.Findings).Select(finding => finding.Message)],
+            Findings = [.. judged.Holes, .. SmallCaptureQueue(judged), .. judged.Connections.SelectMany(connection => connection.Findings).Select(finding => finding.Message)],
             Timeline = [.. steps.Select(step => Entry(step.Server, step.Event, began))],
         };
     }
+
+    private static string[] SmallCaptureQueue(CaptureReport judged) => judged.DroppedPackets > 0 && OrdinaryUser.IsInside
+        ? ["The capture's queue of an ordinary user is small. Take a lower --rate, or allow a larger one: sysctl -w net.core.rmem_max=268435456"]
+        : [];
 
     // Of those of the servers that the network lost, the peer sees the second copy only.
     private static long RetransmittedSegments(ConnectionReport connection) =>

@@ -59,6 +59,8 @@ internal sealed class PacketCapture : IAsyncDisposable
     {
         try
         {
+            // It sends nothing, so it may run beside the hosts where these are bound to one CPU (see ReceiveCpu).
+            ThreadAffinity.UseEveryCpu();
             using (writer)
             {
                 WriteUntilStopped(writer);

@@ -11,6 +11,9 @@ namespace Tcpcp.Linux.Packets;
 /// </summary>
 internal sealed class PeerSegmentSocket : IDisposable
 {
+    /// <summary>How long the arrival of a segment is to be waited for: it takes microseconds, but on a busy CPU the kernel's own thread has to be scheduled first.</summary>
+    public static readonly TimeSpan ArrivalTime = TimeSpan.FromSeconds(1);
+
     private readonly FourTuple _connection;
     private readonly Socket _raw;
 
@@ -37,7 +40,7 @@ internal sealed class PeerSegmentSocket : IDisposable
         }
     }
 
-    /// <summary>Lets a segment arrive; it has arrived when this returns.</summary>
+    /// <summary>Lets a segment arrive: mostly before this returns, on a busy CPU a little later.</summary>
     public void Deliver(PeerSegment segment)
     {
         Span<byte> packet = stackalloc byte[PeerSegment.MaxPacketBytes];

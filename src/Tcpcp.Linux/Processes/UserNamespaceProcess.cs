@@ -8,7 +8,7 @@ namespace Tcpcp.Linux.Processes;
 
 /// <summary>
 /// A program in a new user namespace, in which this process's user is root: so an ordinary user gets namespaces of the other kinds, where the system
-/// allows it. It has this process's descriptors 0 to 2 and everything else that is not closed on exec, ends with this process, and runs on one CPU: an
+/// allows it. It is the first process of a new PID namespace, since it may return to that one only from those that it makes (setns(2)). It has this process's descriptors 0 to 2 and everything else that is not closed on exec, ends with this process, and runs on one CPU: an
 /// ordinary user cannot bind the receive queues of interfaces to one.
 /// </summary>
 /// <remarks>
@@ -20,6 +20,7 @@ internal sealed unsafe class UserNamespaceProcess : IDisposable
 {
     private const nint SYS_clone = 56; // asm/unistd_64.h
     private const nint CLONE_NEWUSER = 0x10000000; // linux/sched.h
+    private const nint CLONE_NEWPID = 0x20000000;
     private const nint SIGCHLD = 17; // signal.h
     private const nint SIGKILL = 9;
     private const nint PR_SET_PDEATHSIG = 1; // linux/prctl.h
@@ -79,7 +80,8 @@ internal sealed unsafe class UserNamespaceProcess : IDisposable
             try
             {
                 MapThisUser(child);
-                RandomAccess.Write(go.WriteEnd, [1], 0);
+                using FileStream toChild = new(go.WriteEnd, FileAccess.Write, bufferSize: 0);
+                toChild.WriteByte(1);
                 return process;
             }
             catch
@@ -122,7 +124,7 @@ internal sealed unsafe class UserNamespaceProcess : IDisposable
         byte* program = arguments[0];
         long room = 0;
 
-        nint child = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+        nint child = syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
         if (child != 0)
             return child;
 

@@ -11,6 +11,7 @@ internal static class TcpOption
     public const int TCP_KEEPINTVL = 5;
     public const int TCP_KEEPCNT = 6;
     public const int TCP_INFO = 11;
+    public const int TCP_QUICKACK = 12;
     public const int TCP_CONGESTION = 13;
     public const int TCP_USER_TIMEOUT = 18;
     public const int TCP_REPAIR = 19;
@@ -21,6 +22,7 @@ internal static class TcpOption
     public const int TCP_NOTSENT_LOWAT = 25;
     public const int TCP_REPAIR_WINDOW = 29;
     public const int TCP_ULP = 31;
+    public const int TCP_AO_INFO = 40; // Linux 6.7
 
     public const int TCP_REPAIR_ON = 1;
     public const int TCP_REPAIR_OFF = 0;

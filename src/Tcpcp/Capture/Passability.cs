@@ -41,6 +41,9 @@ internal static class Passability
         if (SocketOption.GetBytes(socket, IPPROTO_TCP, TCP_ULP, name) is { Length: > 0 } protocolName && protocolName[0] != 0)
             throw new NotPassableException(NotPassableReason.UpperLayerProtocol, connection,
                 $"the socket has the upper layer protocol '{System.Text.Encoding.ASCII.GetString(protocolName.TrimEnd((byte)0))}'.");
+        if (SegmentSignature.Find(socket, connection, info) is { } signature)
+            throw new NotPassableException(NotPassableReason.SignedSegments, connection,
+                $"its segments are signed ({signature}), and the kernel does not give the keys away.");
         return new PassableSocket(connection, ipv6, v4Mapped, mark);
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
+using Tcpcp.Linux;
 using Tcpcp.Linux.Packets;
 using Tcpcp.Linux.Tcp;
 using static Tcpcp.Linux.Tcp.IpOption;
@@ -51,8 +52,7 @@ internal static class ConnectionRestore
         RepairMode.SetQueueSequence(socket, sent);
 
         // Repair mode reuses addresses by force: only after it is on can the address be bound beside a listener.
-        RawSocket.Bind(socket, snapshot.Connection.Local, ipv6Socket);
-        RawSocket.Connect(socket, snapshot.Connection.Peer, ipv6Socket);
+        Place(socket, snapshot.Connection, ipv6Socket);
         RepairMode.SetNegotiated(socket, snapshot.Negotiated);
         if (snapshot.Negotiated.Timestamps)
             RepairMode.SetTimestamp(socket, snapshot.Timestamps.Advanced(Stopwatch.GetElapsedTime(stoodStillSince)), snapshot.Timestamps.Microseconds);
@@ -75,5 +75,28 @@ internal static class ConnectionRestore
         RepairMode.SetWindow(socket, FinRestore.Window(snapshot));
         RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
         OptionWriter.WriteDormant(socket, snapshot, ipv6: ipv6Socket && !snapshot.IsV4Mapped);
+    }
+
+    private static void Place(SafeHandle socket, FourTuple connection, bool ipv6Socket)
+    {
+        try
+        {
+            RawSocket.Bind(socket, connection.Local, ipv6Socket);
+        }
+        catch (KernelException e) when (e.Errno == Errno.EADDRNOTAVAIL)
+        {
+            throw new NotRestorableException(NotRestorableReason.AddressNotHere, connection,
+                $"{connection.Local.Address} is not an address of this host. Move the address here first.", e);
+        }
+
+        try
+        {
+            RawSocket.Connect(socket, connection.Peer, ipv6Socket);
+        }
+        catch (KernelException e) when (e.Errno == Errno.EADDRNOTAVAIL)
+        {
+            throw new NotRestorableException(NotRestorableReason.AlreadyAlive, connection,
+                "it is alive on this host: a socket with the same addresses and ports is open.", e);
+        }
     }
 }

@@ -35,11 +35,11 @@ internal static class FinRestore
             case TcpState.FinWait2:
                 WriteSentFin(socket);
                 peer!.Deliver(Acknowledgement(snapshot, sequence: snapshot.RcvNxt, snapshot.WriteSeq));
-                RequireState(socket, snapshot, TcpState.FinWait2);
+                RequireState(socket, TcpState.FinWait2);
                 break;
             case TcpState.CloseWait or TcpState.LastAck:
                 ReceiveFin(peer!, snapshot);
-                RequireState(socket, snapshot, TcpState.CloseWait);
+                RequireState(socket, TcpState.CloseWait);
                 break;
             default:
                 break; // ESTABLISHED; or the own FIN comes first
@@ -65,11 +65,16 @@ internal static class FinRestore
     private static PeerSegment Acknowledgement(ConnectionSnapshot snapshot, SequenceNumber sequence, SequenceNumber acknowledged) =>
         new(sequence, acknowledged, (ushort)Math.Min(snapshot.Window.SndWnd >> snapshot.Negotiated.SndWscale, ushort.MaxValue));
 
-    private static void RequireState(SafeHandle socket, ConnectionSnapshot snapshot, TcpState expected)
+    private static void RequireState(SafeHandle socket, TcpState expected)
+    {
+        if (!SpinWait.SpinUntil(() => StateOf(socket) == expected, PeerSegmentSocket.ArrivalTime))
+            throw KernelException.Of("raw segment", Errno.EPROTO,
+                $"the socket is in state {StateOf(socket)} and not in {expected}: does a packet filter drop what this host sends itself?");
+    }
+
+    private static TcpState StateOf(SafeHandle socket)
     {
         SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
-        if ((TcpState)info.tcpi_state != expected)
-            throw KernelException.Of("raw segment", Errno.EPROTO,
-                $"the socket is in state {(TcpState)info.tcpi_state} and not in {expected}: does a packet filter drop what this host sends itself?");
+        return (TcpState)info.tcpi_state;
     }
 }

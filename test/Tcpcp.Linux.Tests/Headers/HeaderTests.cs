@@ -7,7 +7,7 @@ namespace Tcpcp.Linux.Tests.Headers;
 public class HeaderTests
 {
     // What came into the headers late: a machine with older ones cannot check it.
-    private static readonly string[] s_young = ["SO_BUF_LOCK", "SOCK_SNDBUF_LOCK", "SOCK_RCVBUF_LOCK", "SO_NETNS_COOKIE", "P_PIDFD"];
+    private static readonly string[] s_young = ["SO_BUF_LOCK", "SOCK_SNDBUF_LOCK", "SOCK_RCVBUF_LOCK", "SO_NETNS_COOKIE", "P_PIDFD", "TCP_AO_INFO"];
 
     private static Type[] Types { get; } =
         [.. typeof(KernelHeaderAttribute).Assembly.GetTypes().Where(type => type.GetCustomAttribute<KernelHeaderAttribute>() is not null)];

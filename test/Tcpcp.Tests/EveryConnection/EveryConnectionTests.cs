@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Tcpcp.Check;
 using Tcpcp.Core;
 using Tcpcp.Lab;
+using Tcpcp.Lab.Capture;
 using static Tcpcp.Linux.Tcp.SocketLevel;
 
 namespace Tcpcp.Tests.EveryConnection;
@@ -12,37 +14,76 @@ namespace Tcpcp.Tests.EveryConnection;
 /// </summary>
 public abstract class EveryConnectionTests(PassLab path)
 {
+    private const int AtATime = 8;
     private const int WideBuffer = 8 << 20;
     private const int NarrowBuffer = 16 << 10;
     private const int BeginningBytes = 1000; // of the peer: the service's congestion window stays at its beginning
 
-    protected async Task PassThereAndBackAsync(ConnectionCase wanted)
+    /// <summary>All states, queues and windows of a kind of connection, many at a time.</summary>
+    protected async Task PassThereAndBackAsync(IPKind kind, Lacking lacking)
     {
-        ArgumentNullException.ThrowIfNull(wanted);
-        Agree(wanted.Lacking);
-        await using LivePair pair = LivePair.Connect(path, wanted.Kind,
+        Agree(lacking);
+        PacketCapture capture = path.StartCapture();
+        ConcurrentBag<(ConnectionCase Case, LivePair Pair)> passed = [];
+        ConcurrentBag<string> failures = [];
+        await Parallel.ForEachAsync(ConnectionCase.All(kind, lacking), new ParallelOptions { MaxDegreeOfParallelism = AtATime }, async (wanted, _) =>
+        {
+            try
+            {
+                passed.Add((wanted, await PassThereAndBackAsync(wanted)));
+            }
+            catch (Exception e)
+            {
+                failures.Add($"{wanted}: {e}");
+            }
+        });
+        await capture.StopAsync();
+        CaptureReport report = CaptureJudge.Judge(capture.Path, new JudgeOptions { Peer = path.PeerAddress(kind), IsStrict = true });
+        File.Delete(capture.Path);
+        foreach ((ConnectionCase wanted, LivePair pair) in passed)
+        {
+            try
+            {
+                pair.Judge(report, mayHaveServiceFin: true);
+            }
+            catch (Exception e)
+            {
+                failures.Add($"{wanted}: {e.Message}");
+            }
+        }
+
+        Assert.True(failures.IsEmpty, $"{failures.Count} of {failures.Count + passed.Count}:\n{string.Join('\n', failures)}");
+    }
+
+    private async Task<LivePair> PassThereAndBackAsync(ConnectionCase wanted)
+    {
+        LivePair pair = LivePair.Connect(path, wanted.Kind,
             listener: socket =>
             {
                 SocketState.Set(socket, SOL_SOCKET, SO_RCVBUFFORCE, wanted.Window == ZeroWindow.OfService ? NarrowBuffer : WideBuffer);
                 SocketState.Set(socket, SOL_SOCKET, SO_SNDBUFFORCE, WideBuffer);
             },
-            peer: socket => SocketState.Set(socket, SOL_SOCKET, SO_RCVBUFFORCE, wanted.Window == ZeroWindow.OfPeer ? NarrowBuffer : WideBuffer));
-        await SendAsync(pair.Peer, BeginningBytes, () => pair.Service.Receive() >= 0 && pair.Service.Received == BeginningBytes);
-        ConnectionSnapshot there, back;
-        using (IDisposable? loss = await BringAboutAsync(pair, wanted))
+            peer: socket => SocketState.Set(socket, SOL_SOCKET, SO_RCVBUFFORCE, wanted.Window == ZeroWindow.OfPeer ? NarrowBuffer : WideBuffer),
+            isCaptured: false);
+        await using (pair)
         {
-            there = pair.PassTo(path.Destination);
-            back = pair.Take();
-            DormantConnection dormant = pair.RestoreAt(path.Origin, back);
-            loss?.Dispose();
-            pair.Activate(dormant);
+            await SendAsync(pair.Peer, BeginningBytes, () => pair.Service.Receive() >= 0 && pair.Service.Received == BeginningBytes);
+            ConnectionSnapshot there, back;
+            using (IDisposable? loss = await BringAboutAsync(pair, wanted))
+            {
+                there = pair.PassTo(path.Destination);
+                back = pair.Take();
+                DormantConnection dormant = pair.RestoreAt(path.Origin, back);
+                loss?.Dispose();
+                pair.Activate(dormant);
+            }
+
+            AssertCaptured(wanted, there);
+            AssertCaptured(wanted, back);
+            await CompleteAsync(pair, wanted);
         }
 
-        AssertCaptured(wanted, there);
-        AssertCaptured(wanted, back);
-        await CompleteAsync(pair, wanted);
-        ConnectionReport report = await pair.JudgeAsync(mayHaveServiceFin: true);
-        Assert.Equal(0, report.ServiceResets);
+        return pair;
     }
 
     private void Agree(Lacking lacking) => path.Peer.Run(() =>
@@ -70,7 +111,9 @@ public abstract class EveryConnectionTests(PassLab path)
             return null;
 
         // Either the peer lacks what is in flight, or it has it and its acknowledgement is lost. Crossing FINs are of the first kind.
-        IDisposable loss = wanted.Queues is QueueSize.OneByte or QueueSize.Empty || wanted.State == TcpState.Closing ? path.LoseToPeer() : path.LoseFromPeer();
+        IDisposable loss = wanted.Queues is QueueSize.OneByte or QueueSize.Empty || wanted.State == TcpState.Closing
+            ? path.Losses.From(pair.Address)
+            : path.Losses.To(pair.Address);
         if (wanted.Window != ZeroWindow.OfPeer)
             await SendAsync(pair.Service, wanted.Bytes, () => true);
         if (wanted.State is TcpState.FinWait1 or TcpState.Closing)

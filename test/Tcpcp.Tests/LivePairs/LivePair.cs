@@ -12,11 +12,11 @@ internal sealed class LivePair : IAsyncDisposable
 {
     private readonly PassLab _lab;
     private readonly IPAddress _address;
-    private readonly PacketCapture _capture;
+    private readonly PacketCapture? _capture;
     private readonly List<IDisposable> _scopes = [];
     private FrozenConnection? _taken;
 
-    private LivePair(PassLab lab, IPAddress address, PacketCapture capture)
+    private LivePair(PassLab lab, IPAddress address, PacketCapture? capture)
     {
         _lab = lab;
         _address = address;
@@ -35,15 +35,20 @@ internal sealed class LivePair : IAsyncDisposable
     /// <summary>The host that owns the connection now.</summary>
     public Host ServiceHost { get; private set; }
 
+    /// <summary>The service's address.</summary>
+    public IPAddress Address => _address;
+
     /// <summary>As the service's host names it.</summary>
     public FourTuple Connection { get; private set; }
 
     /// <param name="listener">Settings that the service's socket inherits.</param>
     /// <param name="peer">Settings of the peer's socket, before it connects.</param>
-    public static LivePair Connect(PassLab lab, IPKind kind = IPKind.IPv4, Action<Socket>? listener = null, Action<Socket>? peer = null)
+    /// <param name="isCaptured">False where a capture of all the lab's connections runs.</param>
+    public static LivePair Connect(PassLab lab, IPKind kind = IPKind.IPv4, Action<Socket>? listener = null, Action<Socket>? peer = null,
+        bool isCaptured = true)
     {
         IPAddress address = lab.PlaceServiceAddress(kind);
-        LivePair pair = new(lab, address, lab.StartCapture());
+        LivePair pair = new(lab, address, isCaptured ? lab.StartCapture() : null);
         using Socket listening = lab.Origin.Run(() => Listen(kind, address, 0, listener));
         IPEndPoint endPoint = new(address, ((IPEndPoint)listening.LocalEndPoint!).Port);
         pair.Peer.Socket = lab.Peer.Run(() =>
@@ -130,8 +135,14 @@ internal sealed class LivePair : IAsyncDisposable
     /// <summary>What the peer saw of the connection: nothing contradictory, and all of it.</summary>
     public async Task<ConnectionReport> JudgeAsync(bool mayHaveServiceFin = false)
     {
-        await _capture.StopAsync();
+        await _capture!.StopAsync();
         CaptureReport capture = CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = Connection.Peer.Address, IsStrict = true });
+        return Judge(capture, mayHaveServiceFin);
+    }
+
+    /// <inheritdoc cref="JudgeAsync"/>
+    public ConnectionReport Judge(CaptureReport capture, bool mayHaveServiceFin)
+    {
         ConnectionReport report = capture.Connections.Single(connection => connection.Connection == Connection);
         Assert.True(report.Contradictions == 0, string.Join('\n', report.Findings.Select(finding => $"#{finding.PacketNumber} {finding.Message}")));
         Assert.Empty(capture.Holes);
@@ -147,6 +158,8 @@ internal sealed class LivePair : IAsyncDisposable
             scope.Dispose(); // a frozen connection thaws: before its socket is closed
         Service.Dispose();
         Peer.Dispose();
+        if (_capture is null)
+            return;
         await _capture.DisposeAsync();
         File.Delete(_capture.Path);
     }

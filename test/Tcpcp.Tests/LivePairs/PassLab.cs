@@ -4,7 +4,6 @@ using System.Net.Sockets;
 using Tcpcp.Lab;
 using Tcpcp.Lab.Capture;
 using Tcpcp.Linux.Netlink;
-using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Packets;
 
 namespace Tcpcp.Tests;
@@ -41,6 +40,7 @@ public class PassLab : IAsyncLifetime
         Peer = Add("peer", 1);
         Origin = IsLoopback ? Peer : Add("origin", 2);
         Destination = IsLoopback ? Peer : Add("destination", 3);
+        Losses = IsLoopback ? AddressLoss.OnLoopback(Peer.Run) : _lab.OpenAddressLoss();
     }
 
     public async ValueTask DisposeAsync()
@@ -48,6 +48,8 @@ public class PassLab : IAsyncLifetime
         await _lab.DisposeAsync();
         GC.SuppressFinalize(this);
     }
+
+    internal IPAddress PeerAddress(IPKind kind) => kind == IPKind.IPv6 ? Peer.IPv6 : Peer.IPv4;
 
     /// <summary>Captures what the peer sends and receives from now on.</summary>
     internal PacketCapture StartCapture()
@@ -103,16 +105,13 @@ public class PassLab : IAsyncLifetime
     }
 
     /// <summary>Loses every packet from the service's host to the peer, while the scope is open; its kernel takes them for sent.</summary>
-    internal IDisposable LoseToPeer(Host service) => new Loss([service], [Peer]);
+    internal IDisposable LoseToPeer(Host service) => new Loss(service, Peer);
 
-    /// <summary>Loses every packet from all hosts to the peer, while the scope is open; their kernels take them for sent.</summary>
-    internal IDisposable LoseToPeer() => IsLoopback ? new LoopbackLoss(Peer, toPeer: true) : new Loss([Origin, Destination], [Peer]);
-
-    /// <summary>Loses every packet from the peer to all hosts, while the scope is open.</summary>
-    internal IDisposable LoseFromPeer() => IsLoopback ? new LoopbackLoss(Peer, toPeer: false) : new Loss([Peer], [Origin, Destination]);
+    /// <summary>Losses of single service addresses: connections of the others go on.</summary>
+    internal AddressLoss Losses { get; private set; } = null!;
 
     /// <summary>Loses every packet from the peer to the service's host, while the scope is open.</summary>
-    internal IDisposable LoseFromPeer(Host service) => new Loss([Peer], [service]);
+    internal IDisposable LoseFromPeer(Host service) => new Loss(Peer, service);
 
     private static bool HasLocalRoute(IPAddress address)
     {
@@ -134,10 +133,10 @@ public class PassLab : IAsyncLifetime
     // 99.99 % twice, one lost in 10^8 comes through: 100 % is refused by nft (numgen mod 10000 < 10000).
     private sealed class Loss : IDisposable
     {
-        private readonly Host[] _from;
-        private readonly Host[] _to;
+        private readonly Host _from;
+        private readonly Host _to;
 
-        public Loss(Host[] from, Host[] to)
+        public Loss(Host from, Host to)
         {
             (_from, _to) = (from, to);
             Set(99.99);
@@ -147,33 +146,8 @@ public class PassLab : IAsyncLifetime
 
         private void Set(double percent)
         {
-            foreach (Host host in _from)
-                host.SetLoss(percent, LossDirection.Egress);
-            foreach (Host host in _to)
-                host.SetLoss(percent, LossDirection.Ingress);
+            _from.SetLoss(percent, LossDirection.Egress);
+            _to.SetLoss(percent, LossDirection.Ingress);
         }
-    }
-
-    // Dropped as it arrives: behind the capture, but the sender takes it for sent.
-    private sealed class LoopbackLoss : IDisposable
-    {
-        private readonly Host _host;
-
-        public LoopbackLoss(Host host, bool toPeer)
-        {
-            _host = host;
-            string end = toPeer ? "daddr" : "saddr";
-            host.Run(() => LibNftables.Run($$"""
-                table netdev tcpcp-loss {
-                    chain ingress {
-                        type filter hook ingress device lo priority 0;
-                        ip {{end}} 10.0.0.1 drop
-                        ip6 {{end}} fd00::1 drop
-                    }
-                }
-                """));
-        }
-
-        public void Dispose() => _host.Run(() => LibNftables.Run("add table netdev tcpcp-loss\ndelete table netdev tcpcp-loss"));
     }
 }
