@@ -122,7 +122,8 @@ internal sealed class Host
         int eth0 = Network.Links.Get(InterfaceName).Index;
         Thread.Run(() =>
         {
-            Sysctl.Write($"net/ipv6/conf/{InterfaceName}/accept_dad", "0"); // its link-local address is usable at once
+            if (Directory.Exists($"/proc/sys/net/ipv6/conf/{InterfaceName}")) // there is none below 1280 bytes of MTU
+                Sysctl.Write($"net/ipv6/conf/{InterfaceName}/accept_dad", "0"); // its link-local address is usable at once
             // Who may not bind the receive queue may not raise a socket's buffers either (SO_SNDBUFFORCE): then they are large from the start, so that
             // what was not sent fits when a connection is restored.
             if (!ReceiveCpu.UseOne(InterfaceName))

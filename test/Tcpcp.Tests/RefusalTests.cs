@@ -56,6 +56,7 @@ public sealed class RefusalTests(PassLab lab) : IClassFixture<PassLab>
     public async Task A_connection_that_is_being_made_is_refused()
     {
         using Socket socket = lab.Origin.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { Blocking = false });
+        socket.Bind(new IPEndPoint(lab.Origin.IPv4, 0));
         IDisposable loss = lab.LoseToPeer(lab.Origin);
         try
         {

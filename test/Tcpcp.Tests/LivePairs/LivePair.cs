@@ -55,6 +55,7 @@ internal sealed class LivePair : IAsyncDisposable
         {
             Socket socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             peer?.Invoke(socket);
+            socket.Bind(new IPEndPoint(lab.PeerAddress(kind), 0)); // to an address of its own host it would connect from that address
             socket.Connect(endPoint);
             return socket;
         });

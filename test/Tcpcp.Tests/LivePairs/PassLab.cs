@@ -32,7 +32,7 @@ public class PassLab : IAsyncLifetime
     /// <param name="mtu">Of every host, in bytes; 0: all three are one host, and its connections go over loopback.</param>
     protected PassLab(int mtu) => _mtu = mtu;
 
-    private bool IsLoopback => _mtu == 0;
+    internal bool IsLoopback => _mtu == 0;
 
     public async ValueTask InitializeAsync()
     {
