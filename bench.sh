@@ -4,6 +4,17 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/eng/install.sh"
 . "$here/eng/build.sh"
-build_tcpcp
+own_network=()
+case " $* " in
+    *" kernel "*)
+        need "libnftables1:/usr/lib/*/libnftables.so.1" gcc:gcc
+        mkdir -p "$here/artifacts/bench"
+        build_quietly gcc -O2 -std=gnu17 -Wall -Wextra -Werror -o "$here/artifacts/bench/pass" "$here/bench/kernel/pass.c"
+        export TCPCP_KERNEL_BASELINE=$here/artifacts/bench/pass
+        own_network=(unshare --net --)
+        ulimit -n 20000
+        ;;
+    *) build_tcpcp ;;
+esac
 build_quietly dotnet build "$here/bench/Tcpcp.Bench" -c Release -v q -nologo
-TCPCP=$tcpcp exec "$here/artifacts/bin/Tcpcp.Bench/release/Tcpcp.Bench" "$@"
+TCPCP=$tcpcp exec "${own_network[@]}" "$here/artifacts/bin/Tcpcp.Bench/release/Tcpcp.Bench" "$@"

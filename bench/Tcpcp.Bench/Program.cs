@@ -6,7 +6,10 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
     case "pause":
         await PauseBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, json);
         return 0;
+    case "kernel":
+        KernelBenchmark.Run(Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!, json);
+        return 0;
     default:
-        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause");
+        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel");
         return 2;
 }

@@ -23,20 +23,16 @@ public sealed class DormantConnection : IDisposable
     // A restored socket starts with the initial window: what exceeds it cannot leave at once (RFC 6928).
     private const int InitialWindowSegments = 10;
 
-    private readonly ConnectionGate _gate;
-    private readonly ConnectionSnapshot _snapshot;
-    private readonly PeerSegmentSocket? _peer;
+    private ConnectionGate _gate = null!; // set by the only caller of the constructor
+    private ConnectionSnapshot _snapshot = null!;
+    private PeerSegmentSocket? _peer;
     private SafeSocketHandle? _socket;
     private bool _tailIsSent;
     private bool _isQueued;
     private bool _ownsGate;
 
-    private DormantConnection(SafeSocketHandle socket, ConnectionGate gate, ConnectionSnapshot snapshot, PeerSegmentSocket? peer)
+    private DormantConnection()
     {
-        _socket = socket;
-        _gate = gate;
-        _snapshot = snapshot;
-        _peer = peer;
     }
 
     /// <summary>The connection's name.</summary>
@@ -73,14 +69,23 @@ public sealed class DormantConnection : IDisposable
 
     /// <param name="slot">Number of the pass, in the low bits of the mark.</param>
     /// <param name="stoodStillSince">Since when the connection has stood still, as <see cref="Stopwatch.GetTimestamp"/> of this host.</param>
-    internal static DormantConnection Restore(ConnectionSnapshot snapshot, ConnectionGate gate, uint slot, long stoodStillSince)
+    /// <param name="left">A scope that was activated or discarded, to be used again: many connections then cost one object.</param>
+    internal static DormantConnection Restore(
+        ConnectionSnapshot snapshot, ConnectionGate gate, uint slot, long stoodStillSince, DormantConnection? left = null)
     {
+        if (left is { _socket: not null } or { _ownsGate: true })
+            throw new InvalidOperationException($"The scope of {left.Connection} is still in use.");
         SnapshotValidator.ThrowIfInvalid(snapshot);
         uint mark = gate.Options.Mark | (slot & ~gate.Options.MarkMask);
         PeerSegmentSocket? peer = FinRestore.OpenPeer(snapshot, gate.Options.ArrivalMark);
         try
         {
-            return new DormantConnection(ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince), gate, snapshot, peer);
+            SafeSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince);
+            left?._peer?.Dispose();
+            DormantConnection dormant = left ?? new DormantConnection();
+            (dormant._socket, dormant._gate, dormant._snapshot, dormant._peer) = (socket, gate, snapshot, peer);
+            (dormant._tailIsSent, dormant._isQueued) = (false, false);
+            return dormant;
         }
         catch
         {
@@ -109,7 +114,7 @@ public sealed class DormantConnection : IDisposable
         // Bytes in flight that the peer may lack: the last segment goes out at once, as unsent, and serves as a tail-loss probe; as sent it would wait
         // for a fresh RTO. Where the window would hold it back, or the peer has it already, it counts as sent.
         _tailIsSent = open == 0 || open > InitialWindowSegments * _snapshot.Negotiated.SendMss;
-        if (_tailIsSent)
+        if (_tailIsSent && !Tail.IsEmpty)
         {
             RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
             QueueWriter.Send(socket, Tail.Span, _snapshot.Sent.Length);
@@ -153,7 +158,8 @@ public sealed class DormantConnection : IDisposable
         SafeSocketHandle socket = _socket!;
         _socket = null;
         TcpSocketOptions options = _snapshot.Options;
-        if (!_tailIsSent || _isQueued || _snapshot.Unsent.Length > 0)
+        bool pushes = !_tailIsSent || _isQueued || _snapshot.Unsent.Length > 0;
+        if (pushes)
             SocketOption.Set(socket, IPPROTO_TCP, TCP_NODELAY, 1); // else Nagle's algorithm may hold the tail back; and it pushes what is queued
         if (!_tailIsSent && !_isQueued)
             SendLive(socket, Tail);
@@ -163,7 +169,8 @@ public sealed class DormantConnection : IDisposable
             SocketOption.Set(socket, IPPROTO_TCP, TCP_CORK, 1);
         if (!_isQueued)
             SendLive(socket, _snapshot.Unsent);
-        SocketOption.Set(socket, IPPROTO_TCP, TCP_NODELAY, options.NoDelay ? 1 : 0);
+        if (pushes != options.NoDelay)
+            SocketOption.Set(socket, IPPROTO_TCP, TCP_NODELAY, options.NoDelay ? 1 : 0);
         OptionWriter.WriteLive(socket, options);
         if (_snapshot.FinReceived && _snapshot.Window.RcvWup != _snapshot.RcvNxt)
             FinRestore.AcknowledgeFin(_peer!, _snapshot);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -26,24 +27,19 @@ public sealed class FrozenConnection : IDisposable
 
     private static readonly TimeSpan s_answerTime = TimeSpan.FromMilliseconds(20);
 
-    private readonly SafeHandle _socket;
-    private readonly ConnectionGate _gate;
-    private readonly PassableSocket _passable;
-    private readonly TcpSocketOptions _options;
-    private readonly ulong _epoch;
-    private State _state = State.Frozen;
+    private SafeHandle _socket = null!; // set by the only caller of the constructor
+    private ConnectionGate _gate = null!;
+    private PassableSocket _passable;
+    private TcpSocketOptions _options;
+    private ulong _epoch;
+    private State _state = State.Released;
     private bool _ownsGate;
     private int _inFlight;
     private uint? _sentTimestamp;
     private long _clockReadAt;
 
-    private FrozenConnection(SafeHandle socket, ConnectionGate gate, PassableSocket passable, TcpSocketOptions options, ulong epoch)
+    private FrozenConnection()
     {
-        _socket = socket;
-        _gate = gate;
-        _passable = passable;
-        _options = options;
-        _epoch = epoch;
     }
 
     private enum State
@@ -91,20 +87,24 @@ public sealed class FrozenConnection : IDisposable
 
     /// <param name="slot">Number of the pass, in the low bits of the mark.</param>
     /// <param name="epoch">Number of the redirection that made this host the owner.</param>
-    internal static FrozenConnection Freeze(SafeHandle socket, ConnectionGate gate, uint slot, ulong epoch)
+    /// <param name="left">A scope over the same kind of gate that was released or thawed, to be used again: many connections then cost one object.</param>
+    internal static FrozenConnection Freeze(SafeHandle socket, ConnectionGate gate, uint slot, ulong epoch, FrozenConnection? left = null)
     {
-        PassableSocket passable = Passability.Require(socket, gate.Options);
-        FrozenConnection frozen = new(socket, gate, passable, OptionReader.Read(socket, passable.IPv6Socket && !passable.V4Mapped), epoch);
-        SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
+        if (left is { _state: not (State.Thawed or State.Released) } or { _ownsGate: true })
+            throw new InvalidOperationException($"The scope of {left.Connection} is still in use.");
+        PassableSocket passable = Passability.Require(socket, gate.Options, out TcpInfo info);
+        TcpSocketOptions options = OptionReader.Read(socket, passable.IPv6Socket && !passable.V4Mapped, passable.Mark);
         bool mayBeAhead = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0 && info.tcpi_last_data_sent < PacingLead.LongestMilliseconds;
         if (mayBeAhead)
             gate.ForgetTimestamp(passable.Connection);
         if (!gate.Close(passable.Connection))
             throw new NotPassableException(NotPassableReason.AlreadyPassing, passable.Connection, "its gate is closed already: another pass of it is open.");
+        FrozenConnection frozen = left ?? new FrozenConnection();
+        frozen.Begin(socket, gate, passable, options, epoch);
         try
         {
             frozen.Enter(slot, mayBeAhead);
-            Passability.RequireUnchanged(socket, passable.Connection, frozen._options.OutOfBandInline);
+            Passability.RequireNoUrgentData(socket, passable.Connection, frozen._options.OutOfBandInline);
             return frozen;
         }
         catch
@@ -116,11 +116,14 @@ public sealed class FrozenConnection : IDisposable
 
     /// <summary>Reads the connection's whole state. May be repeated; nothing changes.</summary>
     /// <exception cref="NotPassableException">It does not stand still, which means that something else uses the socket.</exception>
-    public ConnectionSnapshot Capture()
+    public ConnectionSnapshot Capture() => Capture(buffers: null);
+
+    /// <param name="buffers">Where the snapshot's buffers are taken from; <see cref="SnapshotBuffers.Return(ConnectionSnapshot, ArrayPool{byte})"/>.</param>
+    internal ConnectionSnapshot Capture(ArrayPool<byte>? buffers)
     {
         if (_state is not (State.Frozen or State.Sent))
             throw new InvalidOperationException($"{Connection} is {_state}; only a frozen connection can be captured.");
-        return ConnectionCapture.Capture(_socket, _passable, _options, _inFlight, _sentTimestamp, out _clockReadAt) with { Epoch = _epoch };
+        return ConnectionCapture.Capture(_socket, _passable, _options, _inFlight, _sentTimestamp, out _clockReadAt, _epoch, buffers);
     }
 
     /// <summary>Says that the snapshot is about to leave this process. From now on leaving the scope keeps the connection frozen.</summary>
@@ -150,7 +153,8 @@ public sealed class FrozenConnection : IDisposable
         replay?.Invoke();
         SocketOption.Set(_socket, SOL_SOCKET, SO_REUSEADDR, _options.ReuseAddress ? 1 : 0); // repair mode has destroyed it
         SocketOption.Set(_socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)_options.UserTimeout.TotalMilliseconds);
-        SocketOption.Set(_socket, SOL_SOCKET, SO_KEEPALIVE, _options.KeepAlive ? 1 : 0);
+        if (_options.KeepAlive)
+            SocketOption.Set(_socket, SOL_SOCKET, SO_KEEPALIVE, 1);
         if (_options.Cork)
             return;
         // Setting TCP_NODELAY pushes what could not leave behind the gate.
@@ -189,11 +193,18 @@ public sealed class FrozenConnection : IDisposable
             _gate.Dispose();
     }
 
+    private void Begin(SafeHandle socket, ConnectionGate gate, in PassableSocket passable, in TcpSocketOptions options, ulong epoch)
+    {
+        (_socket, _gate, _passable, _options, _epoch) = (socket, gate, passable, options, epoch);
+        (_state, _sentTimestamp, _clockReadAt) = (State.Frozen, null, 0);
+    }
+
     // The gate's entry is there already: egress is closed before anything is captured.
     private void Enter(uint slot, bool mayBeAhead)
     {
         SocketOption.Set(_socket, SOL_SOCKET, SO_MARK, _gate.Options.Mark | (slot & ~_gate.Options.MarkMask));
-        SocketOption.Set(_socket, SOL_SOCKET, SO_KEEPALIVE, 0);
+        if (_options.KeepAlive)
+            SocketOption.Set(_socket, SOL_SOCKET, SO_KEEPALIVE, 0);
         SocketOption.Set(_socket, IPPROTO_TCP, TCP_USER_TIMEOUT, LongUserTimeoutMilliseconds);
         RepairMode.Enter(_socket);
         if (mayBeAhead)

@@ -152,7 +152,7 @@ public sealed class RefusalTests(PassLab lab) : IClassFixture<PassLab>
     public async Task What_becomes_unpassable_just_before_the_gate_closes_is_refused_too()
     {
         await using LivePair pair = LivePair.Connect(lab);
-        PassableSocket passable = Passability.Require(pair.Service.Socket.SafeHandle, new GateOptions());
+        PassableSocket passable = Passability.Require(pair.Service.Socket.SafeHandle, new GateOptions(), out _);
         await ResetAsync(pair);
         RepairMode.Enter(pair.Service.Socket.SafeHandle);
         NotPassableException refused = Assert.Throws<NotPassableException>(

@@ -53,7 +53,7 @@ internal sealed class OriginPass
         FourTuple connection;
         try
         {
-            connection = Passability.Require(request.Socket.SafeHandle, host.Gate.Options).Connection;
+            connection = Passability.Require(request.Socket.SafeHandle, host.Gate.Options, out _).Connection;
         }
         catch (NotPassableException e)
         {

@@ -46,18 +46,18 @@ public static class SnapshotValidator
             return "a port is 0.";
         if (snapshot.IsV4Mapped && tuple.IsIPv6)
             return "it is said to be v4-mapped, with an IPv6 address.";
-        foreach (IPAddress address in (IPAddress[])[tuple.Local.Address, tuple.Peer.Address])
-        {
-            if (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any) || address.Equals(IPAddress.Broadcast))
-                return $"{address} cannot be the end of a connection.";
-            bool multicast = address.AddressFamily == AddressFamily.InterNetworkV6
-                ? address.IsIPv6Multicast
-                : address.GetAddressBytes()[0] is >= 224 and < 240;
-            if (multicast)
-                return $"{address} is a multicast address.";
-        }
+        return FindAddressFault(tuple.Local.Address) ?? FindAddressFault(tuple.Peer.Address)
+            ?? (tuple.Local.Equals(tuple.Peer) ? "both ends are the same." : null);
+    }
 
-        return tuple.Local.Equals(tuple.Peer) ? "both ends are the same." : null;
+    private static string? FindAddressFault(IPAddress address)
+    {
+        if (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any) || address.Equals(IPAddress.Broadcast))
+            return $"{address} cannot be the end of a connection.";
+        Span<byte> bytes = stackalloc byte[16];
+        address.TryWriteBytes(bytes, out _);
+        bool multicast = address.AddressFamily == AddressFamily.InterNetworkV6 ? address.IsIPv6Multicast : bytes[0] is >= 224 and < 240;
+        return multicast ? $"{address} is a multicast address." : null;
     }
 
     private static string? FindQueueFault(ConnectionSnapshot snapshot, int maxQueueBytes)

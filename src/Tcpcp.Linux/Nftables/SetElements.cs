@@ -16,7 +16,10 @@ internal readonly record struct FourTupleSet(byte Family, string Table, string N
     public const byte NFPROTO_INET = 1; // linux/netfilter.h
     public const byte NFPROTO_NETDEV = 5;
 
-    public string NameFor(FourTuple connection) => Name + (connection.IsIPv6 ? '6' : '4');
+    private readonly string _ipv4Name = Name + '4';
+    private readonly string _ipv6Name = Name + '6';
+
+    public string NameFor(FourTuple connection) => connection.IsIPv6 ? _ipv6Name : _ipv4Name;
 }
 
 /// <summary>
@@ -49,6 +52,8 @@ internal sealed class SetElements : IDisposable
     private const int GenericHeaderBytes = 4;
 
     private readonly NetlinkSocket _socket = NetlinkSocket.Open(NetlinkSocket.NETLINK_NETFILTER);
+    private readonly NetlinkMessage _change = new(); // used again and again: a change allocates nothing
+    private readonly Lock _lock = new();
 
     public void Dispose() => _socket.Dispose();
 
@@ -56,23 +61,24 @@ internal sealed class SetElements : IDisposable
     /// <returns>False if it was there already.</returns>
     public bool Add(FourTupleSet set, FourTuple connection)
     {
-        NetlinkOutcome outcome = _socket.TryTransact(
-            Message(NFT_MSG_NEWSETELEM, NetlinkFlags.Ack | NetlinkFlags.Create | NetlinkFlags.Exclusive, set, connection));
-        if (outcome.Errno == Errno.EEXIST)
-            return false;
-        outcome.ThrowIfFailed("NFT_MSG_NEWSETELEM", $"{set.Table} {set.NameFor(connection)} {connection}");
-        return true;
+        NetlinkOutcome outcome = Change(NFT_MSG_NEWSETELEM, NetlinkFlags.Ack | NetlinkFlags.Create | NetlinkFlags.Exclusive, set, connection);
+        if (outcome.Succeeded)
+            return true;
+        if (outcome.Errno != Errno.EEXIST)
+            outcome.ThrowIfFailed("NFT_MSG_NEWSETELEM", $"{set.Table} {set.NameFor(connection)} {connection}");
+        return false;
     }
 
     /// <summary>Removes a connection.</summary>
     /// <returns>False if it was not there, or the table is gone.</returns>
     public bool Remove(FourTupleSet set, FourTuple connection)
     {
-        NetlinkOutcome outcome = _socket.TryTransact(Message(NFT_MSG_DELSETELEM, NetlinkFlags.Ack, set, connection));
-        if (outcome.Errno == Errno.ENOENT)
-            return false;
-        outcome.ThrowIfFailed("NFT_MSG_DELSETELEM", $"{set.Table} {set.NameFor(connection)} {connection}");
-        return true;
+        NetlinkOutcome outcome = Change(NFT_MSG_DELSETELEM, NetlinkFlags.Ack, set, connection);
+        if (outcome.Succeeded)
+            return true;
+        if (outcome.Errno != Errno.ENOENT)
+            outcome.ThrowIfFailed("NFT_MSG_DELSETELEM", $"{set.Table} {set.NameFor(connection)} {connection}");
+        return false;
     }
 
     /// <summary>What a map of four-tuples has for a connection: 32 bits of a packet's header, so in network byte order.</summary>
@@ -165,13 +171,17 @@ internal sealed class SetElements : IDisposable
         .Begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE, NetlinkFlags.Ack, new GenericHeader(family, 0, 0))
         .String(NFTA_TABLE_NAME, table).End();
 
-    private static NetlinkMessage Message(ushort type, NetlinkFlags flags, FourTupleSet set, FourTuple connection)
+    private NetlinkOutcome Change(ushort type, NetlinkFlags flags, FourTupleSet set, FourTuple connection)
     {
         GenericHeader batch = new(0, 0, BinaryPrimitives.ReverseEndianness(NFNL_SUBSYS_NFTABLES));
-        NetlinkMessage message = new NetlinkMessage()
-            .Begin(NFNL_MSG_BATCH_BEGIN, NetlinkFlags.None, batch).End()
-            .Begin((ushort)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, new GenericHeader(set.Family, 0, 0));
-        return Element(message, set, connection).End().Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End();
+        lock (_lock)
+        {
+            _change.Clear();
+            _change.Begin(NFNL_MSG_BATCH_BEGIN, NetlinkFlags.None, batch).End()
+                .Begin((ushort)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, new GenericHeader(set.Family, 0, 0));
+            Element(_change, set, connection).End().Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End();
+            return _socket.TryTransact(_change);
+        }
     }
 
     private static NetlinkMessage Element(NetlinkMessage message, FourTupleSet set, FourTuple connection)

@@ -68,9 +68,21 @@ internal static unsafe partial class SocketOption
     private static KernelException Failed(string call, string what) =>
         KernelException.Last($"{call}({what.AsSpan(what.LastIndexOf('.') + 1)})");
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int getsockopt(SafeHandle socket, int level, int name, void* value, uint* length);
+    private static int getsockopt(SafeHandle socket, int level, int name, void* value, uint* length)
+    {
+        int fd = HeldDescriptor.Take(socket);
+        return (int)HeldDescriptor.Return(socket, getsockopt(fd, level, name, value, length));
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int setsockopt(SafeHandle socket, int level, int name, void* value, uint length);
+    private static int setsockopt(SafeHandle socket, int level, int name, void* value, uint length)
+    {
+        int fd = HeldDescriptor.Take(socket);
+        return (int)HeldDescriptor.Return(socket, setsockopt(fd, level, name, value, length));
+    }
+
+    [LibraryImport("libc")]
+    private static partial int getsockopt(int socket, int level, int name, void* value, uint* length);
+
+    [LibraryImport("libc")]
+    private static partial int setsockopt(int socket, int level, int name, void* value, uint length);
 }

@@ -14,6 +14,9 @@ internal static unsafe partial class SocketQueues
     /// <summary>write_seq - SND.NXT: bytes written but never sent.</summary>
     public static int UnsentBytes(SafeHandle socket) => Length(socket, QueueRequest.SIOCOUTQNSD, "ioctl(SIOCOUTQNSD)");
 
+    /// <summary>True if the next byte to be read is the one that urgent data ended with, read already or not (SIOCATMARK).</summary>
+    public static bool IsAtUrgentMark(SafeHandle socket) => Length(socket, QueueRequest.SIOCATMARK, "ioctl(SIOCATMARK)") != 0;
+
     /// <summary>
     /// Copies the start of the queue that repair mode has selected, and leaves it as it is. From the send queue the kernel may return more than
     /// the buffer takes: the result can be greater than the buffer's length.
@@ -52,15 +55,31 @@ internal static unsafe partial class SocketQueues
         }
     }
 
-    private static int Length(SafeHandle socket, int request, string what) =>
-        ioctl(socket, (nuint)request, out int bytes) == 0 ? bytes : throw KernelException.Last(what);
+    private static int Length(SafeHandle socket, int request, string what)
+    {
+        int bytes;
+        int fd = HeldDescriptor.Take(socket);
+        return HeldDescriptor.Return(socket, ioctl(fd, (nuint)request, &bytes)) == 0 ? bytes : throw KernelException.Last(what);
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int ioctl(SafeHandle fd, nuint request, out int value);
+    private static nint recv(SafeHandle socket, byte* buffer, nuint length, int flags)
+    {
+        int fd = HeldDescriptor.Take(socket);
+        return HeldDescriptor.Return(socket, recv(fd, buffer, length, flags));
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial nint recv(SafeHandle fd, byte* buffer, nuint length, int flags);
+    private static nint send(SafeHandle socket, byte* buffer, nuint length, int flags)
+    {
+        int fd = HeldDescriptor.Take(socket);
+        return HeldDescriptor.Return(socket, send(fd, buffer, length, flags));
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial nint send(SafeHandle fd, byte* buffer, nuint length, int flags);
+    [LibraryImport("libc")]
+    private static partial int ioctl(int fd, nuint request, int* value);
+
+    [LibraryImport("libc")]
+    private static partial nint recv(int fd, byte* buffer, nuint length, int flags);
+
+    [LibraryImport("libc")]
+    private static partial nint send(int fd, byte* buffer, nuint length, int flags);
 }

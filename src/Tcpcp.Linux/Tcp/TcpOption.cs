@@ -55,4 +55,5 @@ internal static class QueueRequest
     public const int FIONREAD = 0x541B; // SIOCINQ
     public const int TIOCOUTQ = 0x5411; // SIOCOUTQ
     public const int SIOCOUTQNSD = 0x894B;
+    public const int SIOCATMARK = 0x8905;
 }

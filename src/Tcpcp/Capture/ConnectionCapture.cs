@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
@@ -19,15 +20,17 @@ internal static class ConnectionCapture
     /// <param name="inFlight">From <see cref="InFlightBytes"/>.</param>
     /// <param name="sentTimestamp">TSval that is not before any that was sent; null: not known, to be estimated.</param>
     /// <param name="clockReadAt">When the timestamp clock was read (<see cref="Stopwatch.GetTimestamp"/>): it stands still since then.</param>
+    /// <param name="epoch">For the snapshot.</param>
+    /// <param name="buffers">Where the snapshot's buffers are taken from; null: they are its own.</param>
     /// <exception cref="NotPassableException">The sequence numbers kept moving, or the connection has ended meanwhile.</exception>
     public static ConnectionSnapshot Capture(SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight, uint? sentTimestamp,
-        out long clockReadAt)
+        out long clockReadAt, ulong epoch = 0, ArrayPool<byte>? buffers = null)
     {
         clockReadAt = 0;
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
             clockReadAt = Stopwatch.GetTimestamp();
-            if (TryCapture(socket, passable, options, inFlight, sentTimestamp) is { } snapshot)
+            if (TryCapture(socket, passable, options, inFlight, sentTimestamp, epoch, buffers) is { } snapshot)
                 return snapshot;
         }
 
@@ -41,20 +44,25 @@ internal static class ConnectionCapture
     /// </summary>
     public static int InFlightBytes(SafeHandle socket)
     {
-        while (true)
+        int unacknowledged = SocketQueues.UnacknowledgedBytes(socket);
+        while (unacknowledged > 0)
         {
             int unsent = SocketQueues.UnsentBytes(socket);
-            int unacknowledged = SocketQueues.UnacknowledgedBytes(socket);
-            if (SocketQueues.UnsentBytes(socket) == unsent)
+            int before = unacknowledged;
+            unacknowledged = SocketQueues.UnacknowledgedBytes(socket);
+            if (unacknowledged == before)
                 return unacknowledged - unsent;
         }
+
+        return 0;
     }
 
     private static ConnectionSnapshot? TryCapture(
-        SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight, uint? sentTimestamp)
+        SafeHandle socket, PassableSocket passable, TcpSocketOptions options, int inFlight, uint? sentTimestamp, ulong epoch, ArrayPool<byte>? buffers)
     {
         TimestampClock timestamps = RepairMode.Timestamp(socket);
-        // The order matters: the send queue is selected last, and afterwards none is: a stray write then fails and is not lost in silence.
+        // The order matters: all of the send queue, the second look at its numbers too, between both looks at the receive queue's; so there is an instant at which all
+        // held. Afterwards no queue is selected: a stray write then fails and is not lost in silence.
         int unacknowledged = SocketQueues.UnacknowledgedBytes(socket);
         SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
         TcpState state = Passability.RequirePassable(info, passable.Connection);
@@ -64,16 +72,20 @@ internal static class ConnectionCapture
 
         RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
         SequenceNumber rcvNxt = RepairMode.QueueSequence(socket);
-        byte[] unread = ReadReceiveQueue(socket);
+        ReadOnlyMemory<byte> unread = ReadReceiveQueue(socket, buffers);
 
         RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
         SequenceNumber writeSeq = RepairMode.QueueSequence(socket);
-        ReadOnlyMemory<byte> written = ReadSendQueue(socket, unacknowledged - openFin);
+        ReadOnlyMemory<byte> written = ReadSendQueue(socket, unacknowledged - openFin, buffers);
+        bool moved = RepairMode.QueueSequence(socket) != writeSeq | SocketQueues.UnacknowledgedBytes(socket) != unacknowledged;
+
+        RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
+        moved |= RepairMode.QueueSequence(socket) != rcvNxt || SocketQueues.UnreadBytes(socket) != unread.Length;
         RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
 
         int unsent = unacknowledged - inFlight;
         int unsentBytes = unsent > 0 ? unsent - openFin : 0; // the FIN is the last
-        if (written.Length != unacknowledged - openFin || unsent < 0 || HasMoved(socket, rcvNxt, writeSeq, unread.Length, unacknowledged))
+        if (moved || written.Length != unacknowledged - openFin || unsent < 0)
             return null;
         return new ConnectionSnapshot
         {
@@ -97,40 +109,34 @@ internal static class ConnectionCapture
             Congestion = new CongestionState(OptionReader.CongestionAlgorithm(socket), (int)info.tcpi_snd_cwnd, unchecked((int)info.tcpi_snd_ssthresh),
                 TimeSpan.FromMicroseconds(info.tcpi_rtt), TimeSpan.FromMicroseconds(info.tcpi_min_rtt), info.tcpi_delivery_rate, info.tcpi_pacing_rate,
                 CongestionStart.Default),
+            Epoch = epoch,
         };
     }
 
     private static bool Has(in TcpInfo info, int option) => (info.tcpi_options & option) != 0;
 
-    private static byte[] ReadReceiveQueue(SafeHandle socket)
+    private static ReadOnlyMemory<byte> ReadReceiveQueue(SafeHandle socket, ArrayPool<byte>? buffers)
     {
         int length = SocketQueues.UnreadBytes(socket);
         if (length == 0)
-            return [];
-        byte[] bytes = GC.AllocateUninitializedArray<byte>(length);
-        int read = SocketQueues.Peek(socket, bytes);
-        return read == length ? bytes : bytes[..Math.Min(read, length)]; // a shorter one is found out by HasMoved
+            return ReadOnlyMemory<byte>.Empty;
+        Memory<byte> bytes = SnapshotBuffers.Take(length, buffers);
+        int read = SocketQueues.Peek(socket, bytes.Span);
+        return read == length ? bytes : bytes[..Math.Min(read, length)]; // a shorter one is found out by the second look
     }
 
-    // The true data is the last `unacknowledged` bytes of what the kernel gives.
-    private static ReadOnlyMemory<byte> ReadSendQueue(SafeHandle socket, int unacknowledged)
+    // Where the head segment is partly acknowledged, the kernel gives its acknowledged bytes too: the true data is the last `unacknowledged` bytes.
+    private static ReadOnlyMemory<byte> ReadSendQueue(SafeHandle socket, int unacknowledged, ArrayPool<byte>? buffers)
     {
         if (unacknowledged == 0)
             return ReadOnlyMemory<byte>.Empty;
-        byte[] bytes = GC.AllocateUninitializedArray<byte>(unacknowledged + MaxSegmentBytes);
-        int read = SocketQueues.Peek(socket, bytes);
-        return read >= unacknowledged && read <= bytes.Length
-            ? bytes.AsMemory(read - unacknowledged, unacknowledged)
-            : ReadOnlyMemory<byte>.Empty;
-    }
-
-    private static bool HasMoved(SafeHandle socket, SequenceNumber rcvNxt, SequenceNumber writeSeq, int unread, int unacknowledged)
-    {
-        RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
-        bool moved = RepairMode.QueueSequence(socket) != rcvNxt || SocketQueues.UnreadBytes(socket) != unread;
-        RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
-        moved |= RepairMode.QueueSequence(socket) != writeSeq;
-        RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
-        return moved || SocketQueues.UnacknowledgedBytes(socket) != unacknowledged;
+        Memory<byte> bytes = SnapshotBuffers.Take(unacknowledged, buffers);
+        int read = SocketQueues.Peek(socket, bytes.Span);
+        if (read == unacknowledged)
+            return bytes;
+        if (read < unacknowledged || read - unacknowledged > MaxSegmentBytes)
+            return ReadOnlyMemory<byte>.Empty;
+        bytes = SnapshotBuffers.Take(read, buffers);
+        return SocketQueues.Peek(socket, bytes.Span) == read ? bytes[(read - unacknowledged)..] : ReadOnlyMemory<byte>.Empty;
     }
 }

@@ -10,7 +10,8 @@ namespace Tcpcp.Capture;
 /// <summary>Reads the options of a socket as the application has set them: before the gate and repair mode change some.</summary>
 internal static class OptionReader
 {
-    public static TcpSocketOptions Read(SafeHandle socket, bool ipv6)
+    /// <param name="mark">SO_MARK, read already.</param>
+    public static TcpSocketOptions Read(SafeHandle socket, bool ipv6, uint mark)
     {
         SocketOption.Get(socket, SOL_SOCKET, SO_LINGER, out LingerOption linger);
         SocketOption.Get(socket, SOL_SOCKET, SO_MAX_PACING_RATE, out ulong pacingRate);
@@ -29,7 +30,7 @@ internal static class OptionReader
             NotSentLowWater = unchecked((uint)SocketOption.Get(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT)),
             MaxPacingRate = pacingRate,
             Priority = SocketOption.Get(socket, SOL_SOCKET, SO_PRIORITY),
-            Mark = unchecked((uint)SocketOption.Get(socket, SOL_SOCKET, SO_MARK)),
+            Mark = mark,
             TypeOfService = (byte)(ipv6 ? SocketOption.Get(socket, IPPROTO_IPV6, IPV6_TCLASS) : SocketOption.Get(socket, IPPROTO_IP, IP_TOS)),
             TimeToLive = hopLimit,
             SendBufferBytes = SocketOption.Get(socket, SOL_SOCKET, SO_SNDBUF),

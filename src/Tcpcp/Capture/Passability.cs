@@ -11,25 +11,27 @@ namespace Tcpcp.Capture;
 /// <param name="Connection">Its four-tuple.</param>
 /// <param name="IPv6Socket">Of family AF_INET6, v4-mapped or not.</param>
 /// <param name="V4Mapped">An IPv6 socket that carries IPv4.</param>
-internal readonly record struct PassableSocket(FourTuple Connection, bool IPv6Socket, bool V4Mapped);
+/// <param name="Mark">SO_MARK: the application's, since the gate's is refused.</param>
+internal readonly record struct PassableSocket(FourTuple Connection, bool IPv6Socket, bool V4Mapped, uint Mark);
 
 /// <summary>Refuses by name what cannot be passed, before anything is changed.</summary>
 internal static class Passability
 {
     /// <exception cref="NotPassableException">It cannot be passed.</exception>
-    public static PassableSocket Require(SafeHandle socket, GateOptions gate)
+    public static PassableSocket Require(SafeHandle socket, GateOptions gate, out TcpInfo info)
     {
         // Multipath TCP has a protocol number of its own (262), and so has SCTP.
         if (!SocketOption.TryGet(socket, SOL_SOCKET, SO_PROTOCOL, out int protocol, out _) || protocol != IPPROTO_TCP)
             throw new NotPassableException(NotPassableReason.NotTcp, null, "The descriptor is not a TCP socket.");
-        SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
+        SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out info);
         TcpState state = (TcpState)info.tcpi_state;
-        FourTuple? ends = state is TcpState.Listen or TcpState.Closed or TcpState.SynSent ? null : EndsOf(socket, out _, out _);
-        if (!state.IsPassable() || ends is null)
+        (bool ipv6, bool v4Mapped) = (false, false);
+        FourTuple? ends = state is TcpState.Listen or TcpState.Closed or TcpState.SynSent ? null : EndsOf(socket, out ipv6, out v4Mapped);
+        if (!state.IsPassable() || ends is not { } connection)
             throw new NotPassableException(NotPassableReason.State, ends, $"A connection in state {state} cannot be passed.");
 
-        FourTuple connection = RawSocket.Ends(socket, out bool ipv6, out bool v4Mapped);
-        if (gate.IsGateMark(unchecked((uint)SocketOption.Get(socket, SOL_SOCKET, SO_MARK))))
+        uint mark = unchecked((uint)SocketOption.Get(socket, SOL_SOCKET, SO_MARK));
+        if (gate.IsGateMark(mark))
             throw new NotPassableException(NotPassableReason.AlreadyPassing, connection, "its socket is behind the gate already: another pass of it is open.");
         if (RepairMode.IsOn(socket))
             throw new NotPassableException(NotPassableReason.AlreadyPassing, connection, "its socket is in repair mode already.");
@@ -42,15 +44,16 @@ internal static class Passability
         if (SegmentSignature.Find(socket, connection, info) is { } signature)
             throw new NotPassableException(NotPassableReason.SignedSegments, connection,
                 $"its segments are signed ({signature}), and the kernel does not give the keys away.");
-        return new PassableSocket(connection, ipv6, v4Mapped);
+        return new PassableSocket(connection, ipv6, v4Mapped, mark);
     }
 
-    /// <summary>Behind the closed gate, where nothing arrives any more: what came after <see cref="Require"/>, or hides among the unread data.</summary>
+    /// <summary>
+    /// Behind the closed gate, where nothing arrives any more: urgent data that came after <see cref="Require"/>, or hides among the unread data. (The
+    /// state is read by the capture.)
+    /// </summary>
     /// <exception cref="NotPassableException">It cannot be passed after all.</exception>
-    public static void RequireUnchanged(SafeHandle socket, FourTuple connection, bool outOfBandInline)
+    public static void RequireNoUrgentData(SafeHandle socket, FourTuple connection, bool outOfBandInline)
     {
-        SocketOption.Get(socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
-        RequirePassable(info, connection);
         if (SocketQueues.HasUrgentData(socket) || (!outOfBandInline && HasUrgentMark(socket)))
             throw new NotPassableException(NotPassableReason.UrgentData, connection,
                 "urgent data is unread or was read before the data in front of it; it can be passed when the application has read both.");
@@ -70,6 +73,8 @@ internal static class Passability
     private static bool HasUrgentMark(SafeHandle socket)
     {
         int untilMark = SocketQueues.UnreadBytes(socket);
+        if (untilMark == 0)
+            return SocketQueues.IsAtUrgentMark(socket); // a mark further on would leave bytes in front of it
         SocketOption.Set(socket, SOL_SOCKET, SO_OOBINLINE, 1);
         int all = SocketQueues.UnreadBytes(socket);
         SocketOption.Set(socket, SOL_SOCKET, SO_OOBINLINE, 0);

@@ -59,10 +59,19 @@ internal static class ConnectionRestore
 
         MssRefresh.Apply(socket, ipv6: ipv6Socket && !snapshot.IsV4Mapped);
 
-        RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
-        QueueWriter.Receive(socket, snapshot.Unread.Span);
-        RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
-        QueueWriter.Send(socket, snapshot.Sent.Span[..^TailBytes(snapshot)], queuedBefore: 0);
+        if (!snapshot.Unread.IsEmpty)
+        {
+            RepairMode.SelectQueue(socket, TCP_RECV_QUEUE);
+            QueueWriter.Receive(socket, snapshot.Unread.Span);
+        }
+
+        ReadOnlySpan<byte> inFlight = snapshot.Sent.Span[..^TailBytes(snapshot)];
+        if (!inFlight.IsEmpty)
+        {
+            RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
+            QueueWriter.Send(socket, inFlight, queuedBefore: 0);
+        }
+
         RepairMode.SetWindow(socket, FinRestore.Window(snapshot));
         RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
         OptionWriter.WriteDormant(socket, snapshot, ipv6: ipv6Socket && !snapshot.IsV4Mapped);

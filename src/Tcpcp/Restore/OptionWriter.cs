@@ -11,24 +11,27 @@ namespace Tcpcp.Restore;
 /// <summary>Sets the captured options on a restored socket, in two groups: what is harmless before it lives, and what may make it send.</summary>
 internal static class OptionWriter
 {
-    /// <summary>While the socket is dormant.</summary>
+    /// <summary>While the socket is dormant. What a new socket has anyway is not set.</summary>
     public static void WriteDormant(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6)
     {
         TcpSocketOptions options = snapshot.Options;
         if (ipv6)
         {
-            SocketOption.Set(socket, IPPROTO_IPV6, IPV6_TCLASS, (int)options.TypeOfService);
+            if (options.TypeOfService != 0)
+                SocketOption.Set(socket, IPPROTO_IPV6, IPV6_TCLASS, (int)options.TypeOfService);
             SocketOption.Set(socket, IPPROTO_IPV6, IPV6_UNICAST_HOPS, options.TimeToLive ?? -1);
         }
         else
         {
-            SocketOption.Set(socket, IPPROTO_IP, IP_TOS, (int)options.TypeOfService);
+            if (options.TypeOfService != 0)
+                SocketOption.Set(socket, IPPROTO_IP, IP_TOS, (int)options.TypeOfService);
             if (options.TimeToLive is > 0 and { } timeToLive)
                 SocketOption.Set(socket, IPPROTO_IP, IP_TTL, timeToLive);
         }
 
         // After the type of service, which sets a priority of its own.
-        SocketOption.Set(socket, SOL_SOCKET, SO_PRIORITY, options.Priority);
+        if (options.Priority != 0 || options.TypeOfService != 0)
+            SocketOption.Set(socket, SOL_SOCKET, SO_PRIORITY, options.Priority);
         if (options.MaxPacingRate != ulong.MaxValue)
             SocketOption.Set(socket, SOL_SOCKET, SO_MAX_PACING_RATE, options.MaxPacingRate);
         if (options.OutOfBandInline)
@@ -48,9 +51,11 @@ internal static class OptionWriter
     /// <summary>When the socket lives.</summary>
     public static void WriteLive(SafeHandle socket, TcpSocketOptions options)
     {
-        SocketOption.Set(socket, SOL_SOCKET, SO_REUSEADDR, options.ReuseAddress ? 1 : 0); // leaving repair mode has zeroed it
+        if (options.ReuseAddress)
+            SocketOption.Set(socket, SOL_SOCKET, SO_REUSEADDR, 1); // leaving repair mode has zeroed it
         SocketOption.Set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options.UserTimeout.TotalMilliseconds);
-        SocketOption.Set(socket, SOL_SOCKET, SO_KEEPALIVE, options.KeepAlive ? 1 : 0);
+        if (options.KeepAlive)
+            SocketOption.Set(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
         if (options.Linger is { } linger)
             SocketOption.Set(socket, SOL_SOCKET, SO_LINGER, new LingerOption { l_onoff = 1, l_linger = (int)linger.TotalSeconds });
         if (options.SendBufferLocked)
@@ -72,11 +77,11 @@ internal static class OptionWriter
     {
         if (congestion.Start == CongestionStart.New || string.IsNullOrEmpty(congestion.Algorithm))
             return;
+        if (congestion.Algorithm == Capture.OptionReader.CongestionAlgorithm(socket))
+            return;
         Span<byte> name = stackalloc byte[16];
         int length = Encoding.ASCII.GetBytes(congestion.Algorithm, name);
         // Not an error if this kernel lacks the algorithm: its default takes over, as for a new connection.
-        if (name[..length].SequenceEqual(Encoding.ASCII.GetBytes(Capture.OptionReader.CongestionAlgorithm(socket))))
-            return;
         try
         {
             SocketOption.SetBytes(socket, IPPROTO_TCP, TCP_CONGESTION, name[..length]);

@@ -25,7 +25,8 @@ internal static class SocketState
     }
 
     public static TcpSocketOptions Options(Socket socket) =>
-        OptionReader.Read(socket.SafeHandle, ipv6: socket.AddressFamily == AddressFamily.InterNetworkV6 && !IsV4Mapped(socket));
+        OptionReader.Read(socket.SafeHandle, ipv6: socket.AddressFamily == AddressFamily.InterNetworkV6 && !IsV4Mapped(socket),
+            unchecked((uint)SocketOption.Get(socket.SafeHandle, SOL_SOCKET, SO_MARK)));
 
     /// <summary>SND.WND (tcpi_snd_wnd, Linux 5.4), in bytes.</summary>
     public static uint PeerWindow(Socket socket)
