@@ -38,8 +38,6 @@ internal static class OptionWriter
             SocketOption.Set(socket, SOL_SOCKET, SO_OOBINLINE, 1);
         if (options.ReusePort)
             SocketOption.Set(socket, SOL_SOCKET, SO_REUSEPORT, 1);
-        if (options.NotSentLowWater is not 0 and not uint.MaxValue)
-            SocketOption.Set(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, options.NotSentLowWater);
         SocketOption.Set(socket, IPPROTO_TCP, TCP_KEEPIDLE, Math.Max(1, (int)options.KeepAliveTime.TotalSeconds));
         SocketOption.Set(socket, IPPROTO_TCP, TCP_KEEPINTVL, Math.Max(1, (int)options.KeepAliveInterval.TotalSeconds));
         SocketOption.Set(socket, IPPROTO_TCP, TCP_KEEPCNT, Math.Max(1, options.KeepAliveProbes));
@@ -54,6 +52,8 @@ internal static class OptionWriter
         if (options.ReuseAddress)
             SocketOption.Set(socket, SOL_SOCKET, SO_REUSEADDR, 1); // leaving repair mode has zeroed it
         SocketOption.Set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options.UserTimeout.TotalMilliseconds);
+        if (options.NotSentLowWater is not 0 and not uint.MaxValue) // after the unsent bytes, which may be more
+            SocketOption.Set(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, options.NotSentLowWater);
         if (options.KeepAlive)
             SocketOption.Set(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
         if (options.Linger is { } linger)
