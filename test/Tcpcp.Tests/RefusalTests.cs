@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Tcpcp.Capture;
 using Tcpcp.Core;
 using Tcpcp.Gate;
@@ -11,6 +12,8 @@ namespace Tcpcp.Tests;
 /// <summary>What cannot be passed is refused by name, and goes on as if nothing had been asked.</summary>
 public sealed class RefusalTests(PassLab lab) : IClassFixture<PassLab>
 {
+    private const int EPROTONOSUPPORT = 93; // asm-generic/errno.h
+
     [Fact]
     public void A_listening_socket_is_refused()
     {
@@ -78,20 +81,20 @@ public sealed class RefusalTests(PassLab lab) : IClassFixture<PassLab>
     [Fact]
     public void A_Multipath_TCP_socket_is_refused()
     {
-        const ProtocolType IPPROTO_MPTCP = (ProtocolType)262; // linux/in.h
-        Socket socket;
+        const int IPPROTO_MPTCP = 262; // linux/in.h
+        SafeHandle socket;
         try
         {
-            socket = lab.Origin.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, IPPROTO_MPTCP));
+            socket = lab.Origin.Run(() => RawSocket.Create(ipv6: false, IPPROTO_MPTCP));
         }
-        catch (SocketException e) when (e.SocketErrorCode is SocketError.ProtocolNotSupported or SocketError.InvalidArgument)
+        catch (KernelException e) when (e.Errno is EPROTONOSUPPORT or Errno.ENOPROTOOPT)
         {
-            Assert.Skip("This kernel has no Multipath TCP.");
+            Assert.Skip("This kernel has no Multipath TCP, or net.mptcp.enabled is 0.");
             return;
         }
 
         using (socket)
-            Assert.Equal(NotPassableReason.NotTcp, FreezeAndFail(socket).Reason);
+            Assert.Equal(NotPassableReason.NotTcp, Assert.Throws<NotPassableException>(() => lab.Origin.Run(() => FrozenConnection.Freeze(socket))).Reason);
     }
 
     [Fact]

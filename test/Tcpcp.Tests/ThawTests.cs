@@ -85,10 +85,14 @@ public sealed class ThawTests(PassLab lab) : IClassFixture<PassLab>
     }
 
     [Fact]
-    public async Task Fifty_freezes_under_traffic_leave_no_trace_in_the_bytes()
+    public async Task Fifty_freezes_under_traffic_leave_no_trace_in_the_bytes_nor_in_the_socket()
     {
         const int Freezes = 50;
         await using LivePair pair = LivePair.Connect(lab);
+        SetOptions(pair.Service.Socket);
+        Set(pair.Service.Socket, SOL_SOCKET, SO_OOBINLINE, 0);
+        Set(pair.Service.Socket, IPPROTO_IP, IP_TTL, 64); // what the peer sees stays as it was in the handshake
+        Set(pair.Service.Socket, IPPROTO_IP, IP_TOS, 0);
         using Traffic peer = Traffic.Start(pair.Peer);
         using Traffic service = Traffic.Start(pair.Service);
         for (int i = 0; i < Freezes; i++)
@@ -97,9 +101,14 @@ public sealed class ThawTests(PassLab lab) : IClassFixture<PassLab>
             await Until.True(() => pair.Peer.Received > atPeer && pair.Service.Received > atService);
             // An application that knows nothing of it goes on reading and writing: its calls fail while the connection is frozen, so it is stopped.
             service.Pause();
+            TcpSocketOptions before = SocketState.Options(pair.Service.Socket);
             FrozenConnection frozen = pair.Freeze();
-            frozen.Capture();
+            ConnectionSnapshot first = frozen.Capture();
+            ConnectionSnapshot second = frozen.Capture();
+            AssertSame(first, second);
             frozen.Thaw();
+            Assert.Equal(before, SocketState.Options(pair.Service.Socket));
+            Assert.False(Linux.Tcp.RepairMode.IsOn(pair.Service.Socket.SafeHandle));
             service.Resume();
         }
 
@@ -157,6 +166,16 @@ public sealed class ThawTests(PassLab lab) : IClassFixture<PassLab>
         pair.Peer.Send(100);
         await Until.True(() => tap.PeerRetransmitted || tap.FromService.Count > 0);
         Assert.Empty(tap.FromService);
+    }
+
+    // All but the clock, which runs.
+    private static void AssertSame(ConnectionSnapshot one, ConnectionSnapshot other)
+    {
+        Assert.True(one.Sent.Span.SequenceEqual(other.Sent.Span) && one.Unsent.Span.SequenceEqual(other.Unsent.Span)
+            && one.Unread.Span.SequenceEqual(other.Unread.Span));
+        Assert.Equal(
+            one with { Sent = default, Unsent = default, Unread = default, Timestamps = default, Congestion = other.Congestion },
+            other with { Sent = default, Unsent = default, Unread = default, Timestamps = default });
     }
 
     /// <summary>Every option that a pass keeps, another value than the default.</summary>

@@ -11,6 +11,9 @@ namespace Tcpcp.Restore;
 /// <summary>Sets the captured options on a restored socket, in two groups: what is harmless before it lives, and what may make it send.</summary>
 internal static class OptionWriter
 {
+    // What a small segment takes at most, of a network device's buffers of a page.
+    private const int SegmentMemoryBytes = 4864;
+
     /// <summary>While the socket is dormant. What a new socket has anyway is not set.</summary>
     public static void WriteDormant(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6)
     {
@@ -69,7 +72,7 @@ internal static class OptionWriter
         Span<byte> memory = stackalloc byte[9 * sizeof(uint)]; // SK_MEMINFO_*, linux/sock_diag.h; the first is rmem_alloc
         int occupied = (int)MemoryMarshal.Read<uint>(SocketOption.GetBytes(socket, SOL_SOCKET, SO_MEMINFO, memory));
         int window = snapshot.Window.RcvWup + (int)snapshot.Window.RcvWnd - snapshot.RcvNxt;
-        long needed = Math.Max(snapshot.Options.ReceiveBufferBytes, occupied + (2L * window));
+        long needed = Math.Max(snapshot.Options.ReceiveBufferBytes, occupied + (window > 0 ? (2L * window) + SegmentMemoryBytes : 0));
         SocketOption.Set(socket, SOL_SOCKET, SO_RCVBUFFORCE, (int)Math.Min((needed + 1) / 2, int.MaxValue / 2)); // the kernel doubles it
     }
 

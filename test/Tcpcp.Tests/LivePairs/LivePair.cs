@@ -15,6 +15,7 @@ internal sealed class LivePair : IAsyncDisposable
     private readonly PacketCapture? _capture;
     private readonly List<IDisposable> _scopes = [];
     private FrozenConnection? _taken;
+    private DateTimeOffset _firstFrozen = DateTimeOffset.MaxValue;
 
     private LivePair(PassLab lab, IPAddress address, PacketCapture? capture)
     {
@@ -79,7 +80,12 @@ internal sealed class LivePair : IAsyncDisposable
     /// <summary>Shows the connection's segments from now on.</summary>
     public Wiretap Tap() => Own(new Wiretap(_lab.Peer, Connection));
 
-    public FrozenConnection Freeze() => Own(ServiceHost.Run(() => FrozenConnection.Freeze(Service.Socket)));
+    public FrozenConnection Freeze()
+    {
+        if (_firstFrozen == DateTimeOffset.MaxValue)
+            _firstFrozen = DateTimeOffset.UtcNow;
+        return Own(ServiceHost.Run(() => FrozenConnection.Freeze(Service.Socket)));
+    }
 
     /// <summary>Captures the connection and gives it up here: no FIN, no RST.</summary>
     public ConnectionSnapshot Take()
@@ -145,7 +151,9 @@ internal sealed class LivePair : IAsyncDisposable
     public ConnectionReport Judge(CaptureReport capture, bool mayHaveServiceFin)
     {
         ConnectionReport report = capture.Connections.Single(connection => connection.Connection == Connection);
-        Assert.True(report.Contradictions == 0, string.Join('\n', report.Findings.Select(finding => $"#{finding.PacketNumber} {finding.Message}")));
+        // A kernel that lacks the memory for what its window allows closes it, with a step back, whether a connection is passed or not.
+        Contradiction[] findings = [.. report.Findings.Where(finding => finding.Kind != ContradictionKind.WindowShrank || finding.Time >= _firstFrozen)];
+        Assert.True(findings.Length == 0, string.Join('\n', findings.Select(finding => $"#{finding.PacketNumber} {finding.Message}")));
         Assert.Empty(capture.Holes);
         Assert.True(report.HasHandshake && report.IsWindowJudged);
         Assert.True(mayHaveServiceFin || !report.HasServiceFin);
