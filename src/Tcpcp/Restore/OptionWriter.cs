@@ -72,7 +72,8 @@ internal static class OptionWriter
         Span<byte> memory = stackalloc byte[9 * sizeof(uint)]; // SK_MEMINFO_*, linux/sock_diag.h; the first is rmem_alloc
         int occupied = (int)MemoryMarshal.Read<uint>(SocketOption.GetBytes(socket, SOL_SOCKET, SO_MEMINFO, memory));
         int window = snapshot.Window.RcvWup + (int)snapshot.Window.RcvWnd - snapshot.RcvNxt;
-        long needed = Math.Max(snapshot.Options.ReceiveBufferBytes, occupied + (window > 0 ? (2L * window) + SegmentMemoryBytes : 0));
+        bool isNearlyFull = window > 0 && window < snapshot.Negotiated.SendMss;
+        long needed = Math.Max(snapshot.Options.ReceiveBufferBytes, occupied + (2L * window) + (isNearlyFull ? SegmentMemoryBytes : 0));
         SocketOption.Set(socket, SOL_SOCKET, SO_RCVBUFFORCE, (int)Math.Min((needed + 1) / 2, int.MaxValue / 2)); // the kernel doubles it
     }
 
