@@ -68,7 +68,10 @@ internal static class FileServerCommand
         {
             if (line.Split(' ') is ["pass", { } where] && IPEndPoint.TryParse(where, out IPEndPoint? destination))
             {
-                foreach ((FourTuple connection, PassResult result) in await server.PassAllAsync(agent, destination))
+                IReadOnlyList<(FourTuple, PassResult)> results = await server.PassAllAsync(agent, destination);
+                if (results.Count == 0)
+                    events.Write(new ServerEvent("passed", Now) { Failure = PassFailure.NotPassable, Detail = "There is no open connection to pass." });
+                foreach ((FourTuple connection, PassResult result) in results)
                     events.Write(new ServerEvent("passed", Now)
                     {
                         Connection = connection.ToString(),

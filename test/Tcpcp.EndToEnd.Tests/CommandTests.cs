@@ -13,7 +13,7 @@ public sealed class CommandTests
     [InlineData("--ipv6", "--upload")]
     public async Task Demo_prints_one_object_and_nothing_else_and_the_peer_notices_nothing(params string[] variant)
     {
-        JsonElement report = await RunDemoAsync(["--size", "60", "--rate", "15", .. variant]);
+        JsonElement report = await RunDemoAsync(["--size", "60", "--rate", "6", .. variant]);
         Assert.Equal(variant.Contains("--ipv6"), report.GetProperty("ipv6").GetBoolean());
         Assert.Equal(variant.Contains("--upload"), report.GetProperty("upload").GetBoolean());
     }
@@ -23,7 +23,7 @@ public sealed class CommandTests
     [InlineData("--loss", "4", "--ipv6", "--upload")]
     public async Task Demo_over_a_network_that_loses_packets_sees_segments_again_and_no_contradiction(params string[] variant)
     {
-        JsonElement report = await RunDemoAsync(["--size", "40", "--rate", "15", .. variant]);
+        JsonElement report = await RunDemoAsync(["--size", "40", "--rate", "6", .. variant]);
         Assert.NotEqual(0, report.GetProperty("retransmitted_segments").GetInt32());
     }
 
