@@ -149,7 +149,7 @@ public sealed class DormantConnection : IDisposable
         }
 
         if (_snapshot.State == TcpState.Closing)
-            FinRestore.ReceiveFin(_peer!, _snapshot);
+            FinRestore.ReceiveFin(socket, _peer!, _snapshot, TcpState.Closing);
     }
 
     /// <summary>Second half, after the held packets were replayed: what was never sent leaves, and the application's options hold.</summary>

@@ -38,8 +38,7 @@ internal static class FinRestore
                 RequireState(socket, TcpState.FinWait2);
                 break;
             case TcpState.CloseWait or TcpState.LastAck:
-                ReceiveFin(peer!, snapshot);
-                RequireState(socket, TcpState.CloseWait);
+                ReceiveFin(socket, peer!, snapshot, TcpState.CloseWait);
                 break;
             default:
                 break; // ESTABLISHED; or the own FIN comes first
@@ -55,8 +54,12 @@ internal static class FinRestore
     }
 
     /// <summary>The peer's FIN, behind all its data. It carries the peer's last window: with a larger one this end would send beyond it.</summary>
-    public static void ReceiveFin(PeerSegmentSocket peer, ConnectionSnapshot snapshot) =>
+    /// <remarks>Returns when it has arrived: a segment sent before would acknowledge less than the origin has.</remarks>
+    public static void ReceiveFin(SafeHandle socket, PeerSegmentSocket peer, ConnectionSnapshot snapshot, TcpState next)
+    {
         peer.Deliver(Acknowledgement(snapshot, snapshot.RcvNxt - 1, snapshot.SndUna) with { Fin = true });
+        RequireState(socket, next);
+    }
 
     /// <summary>When the socket lives: the peer's FIN was not acknowledged at the origin, and nothing else would do it before the peer sends it again.</summary>
     public static void AcknowledgeFin(PeerSegmentSocket peer, ConnectionSnapshot snapshot) =>

@@ -82,9 +82,10 @@ internal sealed class LivePair : IAsyncDisposable
 
     public FrozenConnection Freeze()
     {
+        FrozenConnection frozen = Own(ServiceHost.Run(() => FrozenConnection.Freeze(Service.Socket)));
         if (_firstFrozen == DateTimeOffset.MaxValue)
-            _firstFrozen = DateTimeOffset.UtcNow;
-        return Own(ServiceHost.Run(() => FrozenConnection.Freeze(Service.Socket)));
+            _firstFrozen = DateTimeOffset.UtcNow; // what left before is the kernel's own: it may have waited for the host's thread
+        return frozen;
     }
 
     /// <summary>Captures the connection and gives it up here: no FIN, no RST.</summary>
