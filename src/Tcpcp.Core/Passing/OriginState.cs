@@ -4,76 +4,35 @@ namespace Tcpcp.Core.Passing;
 internal abstract record OriginState
 {
     /// <summary>The offer is out; nothing has changed.</summary>
-    public sealed record Offering : OriginState;
+    public sealed record Offering(ulong Epoch) : OriginState;
 
-    /// <summary>The destination is ready; nothing has changed.</summary>
-    public sealed record Prepared(PassTicket Ticket) : OriginState;
+    /// <summary>The pass is on record; the application comes to a stop. Nothing has changed for the peer.</summary>
+    public sealed record Beginning(PassTerms Terms) : OriginState;
 
-    /// <summary>The pass is on record: effects may begin, and every one of them can be undone.</summary>
-    public sealed record Begun(PassTicket Ticket) : OriginState;
+    /// <summary>The redirector is asked to send the peer's packets to the destination.</summary>
+    public sealed record Diverting(PassTerms Terms) : OriginState;
 
-    /// <summary>The peer's packets go to the destination and are held there.</summary>
-    public sealed record Diverted(PassTicket Ticket) : OriginState;
+    /// <summary>The peer's packets are held at the destination. The gate closes, the sockets freeze, the snapshots are taken.</summary>
+    public sealed record Freezing(PassTerms Terms) : OriginState;
 
-    /// <summary>The socket is in repair mode behind the closed gate.</summary>
-    public sealed record Frozen(PassTicket Ticket) : OriginState;
+    /// <summary>It is on record that the snapshots leave: only the destination's verdict decides from now on.</summary>
+    public sealed record Sending(PassTerms Terms) : OriginState;
 
-    /// <summary>The snapshot is in memory and has not left this host.</summary>
-    public sealed record Captured(PassTicket Ticket) : OriginState;
+    /// <summary>There is no answer: ask until there is one, neither thaw nor close.</summary>
+    public sealed record InDoubt(PassTerms Terms) : OriginState;
 
-    /// <summary>It is on record that the snapshot leaves: only the destination's verdict decides from now on.</summary>
-    public sealed record Sending(PassTicket Ticket) : OriginState;
+    /// <summary>The origin owns the connections for good. The redirector is asked to send the packets here again.</summary>
+    public sealed record Undoing(PassTerms Terms, PassFailure Failure) : OriginState;
 
-    /// <summary>The link broke while sending: ask until there is an answer, never guess.</summary>
-    public sealed record InDoubt(PassTicket Ticket) : OriginState;
+    /// <summary>The connections live here again; the redirector has not acknowledged that yet.</summary>
+    public sealed record Thawed(PassTerms Terms, PassFailure Failure) : OriginState;
 
-    /// <summary>The origin owns the connection for good: divert undone, socket thawed, in this order.</summary>
-    public sealed record Undoing(PassFailure Failure) : OriginState;
+    /// <summary>The destination owns the connections: the frozen copies are closed, packets that still come here are dropped.</summary>
+    public sealed record Releasing(PassTerms Terms) : OriginState;
 
-    /// <summary>The destination owns the connection: the frozen copy is closed silently.</summary>
-    public sealed record Releasing(PassTicket Ticket) : OriginState;
-
-    /// <summary>The destination does not know any more whether it accepted: the copy is closed silently.</summary>
-    public sealed record Abandoning : OriginState;
+    /// <summary>The destination cannot say any more whether it accepted, or the operator has given up: the copies are closed as if it had.</summary>
+    public sealed record Abandoning(PassTerms Terms, PassFailure Failure) : OriginState;
 
     /// <summary>Final.</summary>
     public sealed record Done(PassFailure Failure, ConnectionOwner Owner) : OriginState;
-}
-
-/// <summary>The destination's answer to a Transfer or a Resolve.</summary>
-internal enum PassVerdict
-{
-    Accepted,
-    Refused,
-    Unknown,
-}
-
-/// <summary>What can happen to the origin.</summary>
-internal abstract record OriginInput
-{
-    public sealed record DestinationReady(PassTicket Ticket) : OriginInput;
-
-    public sealed record DestinationRefused(PassFailure Failure) : OriginInput;
-
-    /// <summary>The step under way failed at this host, or its time was up.</summary>
-    public sealed record StepFailed(PassFailure Failure) : OriginInput;
-
-    public sealed record BeginRecorded : OriginInput;
-
-    public sealed record DivertAcknowledged : OriginInput;
-
-    public sealed record SocketFrozen : OriginInput;
-
-    public sealed record SnapshotCaptured : OriginInput;
-
-    public sealed record SendingRecorded : OriginInput;
-
-    public sealed record LinkLost : OriginInput;
-
-    public sealed record VerdictHeard(PassTicket Ticket, PassVerdict Verdict, PassFailure Failure) : OriginInput;
-
-    public sealed record UndoCompleted : OriginInput;
-
-    /// <summary>The copy is closed, and no packet of the connection reaches this host any more.</summary>
-    public sealed record RoutingLeft : OriginInput;
 }

@@ -1,61 +1,121 @@
+using static Tcpcp.Core.Passing.OriginEffect;
 using static Tcpcp.Core.Passing.OriginInput;
 using static Tcpcp.Core.Passing.OriginState;
 
 namespace Tcpcp.Core.Passing;
 
-/// <summary>The origin's side of a pass as a pure table. The driver performs what the new state asks for.</summary>
+/// <summary>The origin's side of a pass as a pure table: state and input in, state and effects out.</summary>
 internal static class OriginTable
 {
+    /// <summary>The first step.</summary>
+    /// <param name="epoch">One more than that of the redirection that brought the connections here.</param>
+    public static OriginStep Begin(ulong epoch) => new(new Offering(epoch), new SendOffer(epoch));
+
     /// <exception cref="InvalidOperationException">The input is not legal in that state.</exception>
-    public static OriginState Next(OriginState state, OriginInput input) => (state, input) switch
+    public static OriginStep Next(OriginState state, OriginInput input) => (state, input) switch
     {
-        (Offering, DestinationReady ready) => new Prepared(ready.Ticket),
-        (Offering, DestinationRefused refused) => new Done(refused.Failure, ConnectionOwner.Origin),
-        (Offering or Prepared, StepFailed failed) => new Done(failed.Failure, ConnectionOwner.Origin),
-        (Offering or Prepared, LinkLost) => new Done(PassFailure.DestinationUnreachable, ConnectionOwner.Origin),
-        (Prepared prepared, VerdictHeard verdict) when verdict.Ticket == prepared.Ticket && verdict.Verdict != PassVerdict.Accepted =>
-            new Done(verdict.Failure, ConnectionOwner.Origin),
-        (Prepared prepared, BeginRecorded) => new Begun(prepared.Ticket),
+        (Offering offering, ReadyHeard ready) => Start(new PassTerms(ready.Ticket, offering.Epoch)),
+        (Offering, OfferRefused refused) => new(new Done(refused.Failure, ConnectionOwner.Origin)),
+        (Offering, LinkLost or TimeIsUp or StepFailed or ApplicationDied) => new(new Done(FailureOf(input), ConnectionOwner.Origin)),
 
-        (Begun begun, DivertAcknowledged) => new Diverted(begun.Ticket),
-        (Diverted diverted, SocketFrozen) => new Frozen(diverted.Ticket),
-        (Frozen frozen, SnapshotCaptured) => new Captured(frozen.Ticket),
-        (Captured captured, SendingRecorded) => new Sending(captured.Ticket),
+        (Beginning beginning, Quiesced) => new(new Diverting(beginning.Terms), new Redirect(beginning.Terms.DivertNumber, ToDestination: true)),
+        (Diverting diverting, RedirectionAcknowledged acknowledged) when acknowledged.Number == diverting.Terms.DivertNumber =>
+            new(new Freezing(diverting.Terms), new CloseGate(), new EnterRepair(), new Capture()),
+        (Diverting diverting, RedirectionAcknowledged acknowledged) when acknowledged.Number > diverting.Terms.DivertNumber =>
+            Undo(diverting.Terms, PassFailure.RedirectionFailed),
+        (Freezing freezing, Captured) =>
+            new(new Sending(freezing.Terms), new Record(OriginRecord.Sending, freezing.Terms), new SendTransfer(freezing.Terms)),
 
-        // The snapshot has not left: the origin may undo by itself.
-        (Begun or Diverted or Frozen or Captured, StepFailed failed) => new Undoing(failed.Failure),
-        (Begun or Diverted or Frozen or Captured, LinkLost) => new Undoing(PassFailure.DestinationUnreachable),
-        (Begun or Diverted or Frozen or Captured, VerdictHeard verdict) when IsAbout(state, verdict.Ticket) && verdict.Verdict != PassVerdict.Accepted =>
-            new Undoing(verdict.Failure),
+        // The snapshots have not left: the origin may take it all back by itself.
+        (Beginning beginning, LinkLost or TimeIsUp or StepFailed or ApplicationDied) => TakeBack(beginning.Terms, FailureOf(input)),
+        (Diverting diverting, LinkLost or TimeIsUp or StepFailed or ApplicationDied) => Undo(diverting.Terms, FailureOf(input)),
+        (Freezing freezing, LinkLost or TimeIsUp or StepFailed or ApplicationDied) => Undo(freezing.Terms, FailureOf(input)),
+        (Beginning beginning, VerdictHeard verdict) when Refuses(verdict, beginning.Terms) => TakeBack(beginning.Terms, verdict.Failure),
+        (Diverting diverting, VerdictHeard verdict) when Refuses(verdict, diverting.Terms) => Undo(diverting.Terms, verdict.Failure),
+        (Freezing freezing, VerdictHeard verdict) when Refuses(verdict, freezing.Terms) => Undo(freezing.Terms, verdict.Failure),
+        (Sending sending, SendingNotRecorded) => Undo(sending.Terms, PassFailure.JournalFull),
 
-        // It has, or may have: only the verdict decides.
-        (Sending sending, LinkLost or StepFailed) => new InDoubt(sending.Ticket),
-        (InDoubt, LinkLost or StepFailed) => state,
-        (Sending or InDoubt, VerdictHeard verdict) when IsAbout(state, verdict.Ticket) => verdict.Verdict switch
-        {
-            PassVerdict.Accepted => new Releasing(verdict.Ticket),
-            PassVerdict.Refused => new Undoing(verdict.Failure),
-            _ => new Abandoning(), // it may have accepted, been active and lost its memory: never thaw
-        },
+        // They have, or may have: only the verdict decides.
+        (Sending sending, LinkLost or TimeIsUp or StepFailed) => new(new InDoubt(sending.Terms), new SendResolve(sending.Terms)),
+        (InDoubt doubt, TimeIsUp) => new(doubt, new SendResolve(doubt.Terms)),
+        (Sending sending, VerdictHeard verdict) when verdict.Ticket == sending.Terms.Ticket => Obey(verdict, sending.Terms),
+        (InDoubt doubt, VerdictHeard verdict) when verdict.Ticket == doubt.Terms.Ticket => Obey(verdict, doubt.Terms),
+        (InDoubt doubt, OperatorAbandons) => Close(new Abandoning(doubt.Terms, PassFailure.Abandoned), doubt.Terms),
+        (InDoubt doubt, OperatorSaysDestinationIsDead) => Undo(doubt.Terms, PassFailure.DestinationUnreachable),
 
-        (Undoing undoing, UndoCompleted) => new Done(undoing.Failure, ConnectionOwner.Origin),
-        (Undoing or Releasing or Abandoning, LinkLost) => state,
-        (Releasing, RoutingLeft) => new Done(PassFailure.None, ConnectionOwner.Destination),
-        (Abandoning, RoutingLeft) => new Done(PassFailure.DestinationForgot, ConnectionOwner.Nobody),
+        (Undoing undoing, RedirectionAcknowledged acknowledged) when acknowledged.Number >= undoing.Terms.UndoNumber =>
+            new(new Done(undoing.Failure, ConnectionOwner.Origin),
+                new Thaw(), new OpenGate(), new HandBack(), new Record(OriginRecord.Done, undoing.Terms), new SendForget(undoing.Terms)),
+        (Undoing undoing, TimeIsUp) =>
+            new(new Thawed(undoing.Terms, undoing.Failure), new Thaw(), new OpenGate(), new HandBack(), RedirectHere(undoing.Terms)),
+        (Thawed thawed, RedirectionAcknowledged acknowledged) when acknowledged.Number >= thawed.Terms.UndoNumber =>
+            new(new Done(thawed.Failure, ConnectionOwner.Origin), new Record(OriginRecord.Done, thawed.Terms), new SendForget(thawed.Terms)),
+        (Thawed thawed, TimeIsUp) => new(thawed, RedirectHere(thawed.Terms)),
 
-        // Late, repeated, or about another ticket.
-        (Prepared or Begun or Diverted or Frozen or Captured or Sending or InDoubt or Undoing or Releasing or Abandoning or Done, VerdictHeard) => state,
+        (Releasing releasing, RoutingLeft) => Leave(releasing.Terms, PassFailure.None, ConnectionOwner.Destination),
+        (Releasing releasing, TimeIsUp) => new(releasing, new AwaitRoutingLeft(releasing.Terms.DivertNumber)),
+        (Abandoning abandoning, RoutingLeft) => Leave(abandoning.Terms, abandoning.Failure, ConnectionOwner.Nobody),
+        (Abandoning abandoning, TimeIsUp) => new(abandoning, new AwaitRoutingLeft(abandoning.Terms.DivertNumber)),
+
+        // Late, repeated, about another ticket; or it changes nothing any more.
+        (_, ReadyHeard or OfferRefused or VerdictHeard or RedirectionAcknowledged or LinkLost or ApplicationDied) => new(state),
+        (Done, TimeIsUp or RoutingLeft) => new(state),
+        (InDoubt or Undoing or Thawed or Releasing or Abandoning, StepFailed) => new(state),
+        (not InDoubt, OperatorAbandons or OperatorSaysDestinationIsDead) => new(state),
         _ => throw new InvalidOperationException($"{input.GetType().Name} is not legal in {state.GetType().Name}."),
     };
 
-    private static bool IsAbout(OriginState state, PassTicket ticket) => ticket == state switch
+    /// <summary>Whether the pass may still change anything for its connections: no other pass of them may begin here.</summary>
+    public static bool IsOpen(OriginState state) => state is not Done;
+
+    /// <summary>After the death of this agent, from the last record of the pass. Every effect may have been performed already.</summary>
+    public static OriginStep Recover(OriginRecord record, PassTerms terms) => record switch
     {
-        Begun begun => begun.Ticket,
-        Diverted diverted => diverted.Ticket,
-        Frozen frozen => frozen.Ticket,
-        Captured captured => captured.Ticket,
-        Sending sending => sending.Ticket,
-        InDoubt doubt => doubt.Ticket,
-        _ => null,
+        OriginRecord.Begun or OriginRecord.Undoing => Undo(terms, PassFailure.Interrupted),
+        OriginRecord.Sending => new(new InDoubt(terms), new SendResolve(terms)),
+        OriginRecord.Releasing => Close(new Releasing(terms), terms),
+        _ => new(new Done(PassFailure.None, ConnectionOwner.Destination)),
+    };
+
+    /// <summary>After a loss of the journal, from what the application was told of the pass.</summary>
+    /// <param name="isFrozen">Whether its sockets are. If not, this host owns them.</param>
+    public static OriginStep RecoverFromApplication(PassTerms terms, bool isFrozen) => isFrozen
+        ? new(new InDoubt(terms), new Record(OriginRecord.Sending, terms), new SendResolve(terms))
+        : Undo(terms, PassFailure.Interrupted);
+
+    // Write-ahead: on record before the first effect.
+    private static OriginStep Start(PassTerms terms) =>
+        new(new Beginning(terms), new Record(OriginRecord.Begun, terms), new TellApplication(terms), new Quiesce());
+
+    // Nothing was diverted or frozen.
+    private static OriginStep TakeBack(PassTerms terms, PassFailure failure) =>
+        new(new Done(failure, ConnectionOwner.Origin), new HandBack(), new Record(OriginRecord.Done, terms), new SendForget(terms));
+
+    private static OriginStep Undo(PassTerms terms, PassFailure failure) =>
+        new(new Undoing(terms, failure), new Record(OriginRecord.Undoing, terms), RedirectHere(terms));
+
+    private static OriginStep Obey(VerdictHeard verdict, PassTerms terms) => verdict.Verdict switch
+    {
+        PassVerdict.Accepted => Close(new Releasing(terms), terms),
+        PassVerdict.Refused => Undo(terms, verdict.Failure),
+        _ => Close(new Abandoning(terms, PassFailure.DestinationForgot), terms), // never thaw: it may have been active
+    };
+
+    private static OriginStep Close(OriginState state, PassTerms terms) =>
+        new(state, new Record(OriginRecord.Releasing, terms), new CloseSilently(), new AwaitRoutingLeft(terms.DivertNumber));
+
+    private static OriginStep Leave(PassTerms terms, PassFailure failure, ConnectionOwner owner) =>
+        new(new Done(failure, owner), new OpenGate(), new Record(OriginRecord.Done, terms), new SendForget(terms));
+
+    private static Redirect RedirectHere(PassTerms terms) => new(terms.UndoNumber, ToDestination: false);
+
+    private static bool Refuses(VerdictHeard verdict, PassTerms terms) =>
+        verdict.Ticket == terms.Ticket && verdict.Verdict != PassVerdict.Accepted;
+
+    private static PassFailure FailureOf(OriginInput input) => input switch
+    {
+        StepFailed failed => failed.Failure,
+        ApplicationDied => PassFailure.NotPassable,
+        _ => PassFailure.DestinationUnreachable,
     };
 }

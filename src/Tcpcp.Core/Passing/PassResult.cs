@@ -60,6 +60,15 @@ public enum PassFailure
 
     /// <summary>The caller gave up before the snapshot was sent.</summary>
     Cancelled,
+
+    /// <summary>The agent at the origin died meanwhile; what it had begun was undone.</summary>
+    Interrupted,
+
+    /// <summary>The journal had no room; nothing was sent.</summary>
+    JournalFull,
+
+    /// <summary>The operator gave the connection up while its pass was in doubt.</summary>
+    Abandoned,
 }
 
 /// <summary>How a pass ended.</summary>
