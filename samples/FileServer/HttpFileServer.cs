@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Tcpcp.Agent.Passing;
 using Tcpcp.Core;
@@ -53,7 +54,7 @@ internal sealed class HttpFileServer : IPassReceiver
             PassResult result = await agent.PassAsync(
                 new PassRequest
                 {
-                    Socket = client.Socket,
+                    Sockets = [client.Socket],
                     Application = Application,
                     Epoch = client.Epoch,
                     QuiesceAsync = _ => client.QuiesceAsync(),
@@ -68,8 +69,10 @@ internal sealed class HttpFileServer : IPassReceiver
         return results;
     }
 
-    public string? Examine(Arrival arrival)
+    public string? Examine(Arrival arrival, IReadOnlyList<SafeHandle> dormant)
     {
+        if (arrival.Connections.Count != 1)
+            return "A download or upload has one connection.";
         try
         {
             ConnectionState state = ConnectionState.Deserialize(arrival.State);
@@ -85,7 +88,11 @@ internal sealed class HttpFileServer : IPassReceiver
         }
     }
 
-    public void Go(Arrival arrival, Socket socket) => Begin(arrival.Connection, socket, ConnectionState.Deserialize(arrival.State), arrival.Epoch);
+    public void Go(Arrival arrival, IReadOnlyList<Socket?> sockets)
+    {
+        if (sockets is [{ } socket])
+            Begin(arrival.Connections[0], socket, ConnectionState.Deserialize(arrival.State), arrival.Epoch);
+    }
 
     private void Begin(FourTuple connection, Socket socket, ConnectionState? state, ulong epoch)
     {

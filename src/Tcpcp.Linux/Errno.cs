@@ -14,11 +14,13 @@ internal static class Errno
     public const int EACCES = 13;
     public const int EEXIST = 17;
     public const int EINVAL = 22;
+    public const int ENOSPC = 28;
     public const int EPIPE = 32;
     public const int EPROTO = 71;
     public const int ECONNRESET = 104;
     public const int ENOBUFS = 105;
     public const int ETIMEDOUT = 110;
+    public const int EDQUOT = 122;
     public const int ENOTCONN = 107;
     public const int EADDRINUSE = 98;
     public const int EADDRNOTAVAIL = 99;

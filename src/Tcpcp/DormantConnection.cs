@@ -94,6 +94,9 @@ public sealed class DormantConnection : IDisposable
         }
     }
 
+    /// <summary>The dormant socket.</summary>
+    internal SafeHandle Socket => _socket ?? throw new InvalidOperationException($"{Connection} was activated or discarded already.");
+
     /// <summary>Lets the connection live: from now on this host owns it.</summary>
     /// <returns>The socket; the caller owns it.</returns>
     public Socket Activate()

@@ -34,6 +34,7 @@ public sealed class FrozenConnection : IDisposable
     private ulong _epoch;
     private State _state = State.Released;
     private bool _ownsGate;
+    private ConnectionLock? _lock;
     private int _inFlight;
     private uint? _sentTimestamp;
     private long _clockReadAt;
@@ -72,18 +73,24 @@ public sealed class FrozenConnection : IDisposable
     {
         ArgumentNullException.ThrowIfNull(socket);
         ConnectionGate gate = ConnectionGate.OpenFor(socket);
+        ConnectionLock? taken = null;
         try
         {
+            taken = ConnectionLock.TryTake(socket)
+                ?? throw new NotPassableException(NotPassableReason.AlreadyPassing, null, "Another pass of this connection is open.");
             FrozenConnection frozen = Freeze(socket, gate, slot: 0, epoch: 0);
-            frozen._ownsGate = true;
+            (frozen._ownsGate, frozen._lock) = (true, taken);
             return frozen;
         }
         catch
         {
+            taken?.Dispose();
             gate.Dispose();
             throw;
         }
     }
+
+    /// <remarks>The caller has the <see cref="ConnectionLock"/>.</remarks>
 
     /// <param name="slot">Number of the pass, in the low bits of the mark.</param>
     /// <param name="epoch">Number of the redirection that made this host the owner.</param>
@@ -155,12 +162,9 @@ public sealed class FrozenConnection : IDisposable
         SocketOption.Set(_socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)_options.UserTimeout.TotalMilliseconds);
         if (_options.KeepAlive)
             SocketOption.Set(_socket, SOL_SOCKET, SO_KEEPALIVE, 1);
-        if (_options.Cork)
-            return;
-        // Setting TCP_NODELAY pushes what could not leave behind the gate.
-        SocketOption.Set(_socket, IPPROTO_TCP, TCP_NODELAY, 1);
-        if (!_options.NoDelay)
-            SocketOption.Set(_socket, IPPROTO_TCP, TCP_NODELAY, 0);
+        if (!_options.Cork)
+            Push();
+        _lock?.Dispose();
     }
 
     /// <summary>
@@ -174,6 +178,7 @@ public sealed class FrozenConnection : IDisposable
         _state = State.Released;
         RawSocket.Dissolve(_socket); // a shutdown by the socket's owner would send a FIN else
         _socket.Dispose();
+        _lock?.Dispose();
     }
 
     /// <summary>After <see cref="Release"/>, when no packet of the connection reaches this host any more: removes the gate's entry.</summary>
@@ -189,8 +194,17 @@ public sealed class FrozenConnection : IDisposable
     {
         if (_state == State.Frozen)
             Thaw();
+        _lock?.Dispose(); // a copy that stays frozen is known by the gate's mark
         if (_ownsGate)
             _gate.Dispose();
+    }
+
+    // Setting TCP_NODELAY pushes what could not leave behind the gate.
+    private void Push()
+    {
+        SocketOption.Set(_socket, IPPROTO_TCP, TCP_NODELAY, 1);
+        if (!_options.NoDelay)
+            SocketOption.Set(_socket, IPPROTO_TCP, TCP_NODELAY, 0);
     }
 
     private void Begin(SafeHandle socket, ConnectionGate gate, in PassableSocket passable, in TcpSocketOptions options, ulong epoch)

@@ -11,4 +11,10 @@ internal static class AgentLimits
 
     /// <summary>How much of what was held travels in one message.</summary>
     public const int MaxHeldBytes = 1 << 19;
+
+    /// <summary>Connections of one pass.</summary>
+    public const int MaxConnections = 64;
+
+    /// <summary>What a pass writes to the journal besides snapshots and application state, at most.</summary>
+    public const int JournalBytesBesidesSnapshots = 16 << 10;
 }

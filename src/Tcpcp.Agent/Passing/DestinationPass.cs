@@ -1,7 +1,10 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
 using Google.Protobuf;
+using Tcpcp.Agent.Journal;
+using Tcpcp.Agent.Link;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
@@ -11,88 +14,274 @@ using FourTuple = Tcpcp.Core.FourTuple;
 namespace Tcpcp.Agent.Passing;
 
 /// <summary>
-/// The destination's driver of one pass: performs what <see cref="DestinationTable"/> says. Not thread-safe: the caller holds its lock.
+/// The destination's driver of one pass: performs the effects that <see cref="DestinationTable"/> asks for. Not thread-safe: the caller holds its lock.
 /// </summary>
 internal sealed class DestinationPass
 {
     private const ulong MaxStoodStillMicroseconds = 600_000_000; // a timestamp clock that leaps further ends the connection anyway
 
     private readonly HostServices _host;
-    private readonly IPassReceiver _receiver;
     private readonly PassObserver _observer;
-    private readonly FourTuple _connection;
-    private readonly uint _slot;
+    private readonly IPassReceiver? _receiver;
+    private readonly string _application;
+    private readonly DestinationConnections _connections;
     private readonly ArrayBufferWriter<byte> _transfer = new();
-    private DestinationState _state = new DestinationState.Offered();
-    private DormantConnection? _dormant;
-    private Arrival _arrival;
-    private string _refusal = "";
+    private DestinationState _state;
+    private AgentLink? _link;
+    private IReadOnlyList<Core.ConnectionSnapshot> _snapshots = [];
+    private ByteString _applicationState = ByteString.Empty;
+    private long _stoodStillSince;
     private long _divertedAt;
-    private long _blackoutNanoseconds;
-    private int _replayed;
-    private bool _gateClosed = true;
+    private Active _activation = new();
+    private string _detail = "";
 
-    private DestinationPass(HostServices host, IPassReceiver receiver, PassObserver observer, PassId id, PassTicket ticket, FourTuple connection)
+    /// <param name="receiver">The application that takes the connections; null if it is not there (after a restart).</param>
+    public DestinationPass(HostServices host, IPassReceiver? receiver, string application, PassObserver observer, PassId id, PassTerms terms,
+        IReadOnlyList<FourTuple> names)
     {
-        _host = host;
-        _receiver = receiver;
-        _observer = observer;
-        _connection = connection;
-        _slot = (uint)ticket.Number;
-        Id = id;
-        Ticket = ticket;
+        (_host, _receiver, _application, _observer, Id, Terms) = (host, receiver, application, observer, id, terms);
+        _connections = new DestinationConnections(host, names, (uint)terms.Ticket.Number);
+        _state = new DestinationState.Unknown(terms.Ticket.Incarnation);
     }
 
     public PassId Id { get; }
 
-    public PassTicket Ticket { get; }
+    public PassTerms Terms { get; }
 
-    public FourTuple Connection => _connection;
+    public IReadOnlyList<FourTuple> Names => _connections.Names;
 
-    /// <summary>The pass may still change what happens to the connection here.</summary>
-    public bool IsOpen => _state is not (DestinationState.Active or DestinationState.Forgotten) && (_state is not DestinationState.Refused || _gateClosed);
+    public bool IsOpen => DestinationTable.IsOpen(_state);
 
     public bool IsForgotten => _state is DestinationState.Forgotten;
 
-    /// <summary>Takes an offer: closes the gate and arms the hold.</summary>
-    /// <exception cref="InvalidOperationException">The gate of this connection is closed already: another pass has it.</exception>
-    public static DestinationPass Take(HostServices host, IPassReceiver receiver, PassObserver observer, PassId id, PassTicket ticket, FourTuple connection)
+    /// <summary>Goes on with a pass that the journal has.</summary>
+    public static DestinationPass Recover(HostServices host, IPassReceiver? receiver, PassObserver observer, JournalRecord record)
     {
-        if (!host.Gate.Close(connection))
-            throw new InvalidOperationException($"The gate of {connection} is closed by another pass.");
-        try
+        DestinationPass pass = new(host, receiver, record.Application, observer, JournalRecords.IdOf(record), JournalRecords.TermsOf(record),
+            [.. record.Connections.Select(EndPointWire.FromMessage)])
         {
-            host.Hold.Arm(connection);
-        }
-        catch
-        {
-            host.Gate.Open(connection);
-            throw;
-        }
-
-        DestinationPass pass = new(host, receiver, observer, id, ticket, connection);
-        pass.Report(PassAction.Ready);
+            _snapshots = [.. record.Snapshots.Select(SnapshotWire.FromMessage)],
+            _applicationState = record.ApplicationState,
+            _stoodStillSince = record.StoodStillSinceNs,
+            _detail = "The destination's agent was restarted before its verdict.",
+        };
+        pass.Report(PassAction.Recovered, record.Step.ToString());
+        pass._connections.RecoverGates();
+        pass.Perform(DestinationTable.Recover(JournalRecords.DestinationKindOf(record), pass.Terms));
         return pass;
     }
 
-    public void Divert()
+    /// <summary>An offer that nothing speaks against.</summary>
+    public void TakeOffer(AgentLink link)
     {
-        if (_state is not DestinationState.Offered)
-            return; // repeated, or too late
-        _divertedAt = Stopwatch.GetTimestamp();
-        _host.Redirection.Divert(_connection);
-        _state = DestinationTable.Next(_state, new DestinationInput.DivertMade());
-        Report(PassAction.Diverted);
+        _link = link;
+        Take(new DestinationInput.OfferHeard(Terms, PassFailure.None));
     }
 
-    /// <summary>Takes a piece of the Transfer; with the last one, decides and activates.</summary>
-    public void Receive(TransferChunk chunk)
+    /// <summary>What the origin says, but for an offer.</summary>
+    public void Hear(PassMessage message, AgentLink link)
     {
-        if (_state is not (DestinationState.Offered or DestinationState.Holding))
-            return; // the verdict has fallen, or falls elsewhere
-        if (_transfer.WrittenCount + chunk.Data.Length > 2L * _host.Options.MaxQueueBytes + AgentLimits.MaxStateBytes)
+        _link = link;
+        switch (message.BodyCase)
         {
-            Decline(PassFailure.InvalidSnapshot, "The transfer is larger than the limits of queues and state allow.");
+            case PassMessage.BodyOneofCase.Divert:
+                Divert(message.Divert.Number);
+                break;
+            case PassMessage.BodyOneofCase.Transfer:
+                Receive(message.Transfer);
+                break;
+            case PassMessage.BodyOneofCase.Resolve:
+                Take(new DestinationInput.ResolveHeard(Terms.Ticket, LivesHere: false), "The origin asked for the verdict before the transfer was whole.");
+                break;
+            case PassMessage.BodyOneofCase.Undo:
+                Take(new DestinationInput.UndoHeard(Terms.Ticket), "The origin took the divert back.");
+                if (_state is DestinationState.Refused)
+                    Send(answer => answer.Undone = new Undone { Number = message.Undo.Number });
+                break;
+            case PassMessage.BodyOneofCase.Forget:
+                bool isHere = _state is DestinationState.Accepted or DestinationState.Active;
+                Take(new DestinationInput.ForgetHeard(Terms.Ticket));
+                foreach (FourTuple name in isHere ? Names.DistinctBy(name => name.Local.Address) : [])
+                    _host.Redirection.Settle(name);
+                break;
+            default:
+                break; // a destination's own message, or a newer version's: not for us
+        }
+    }
+
+    /// <summary>The link that the origin spoke over is gone.</summary>
+    public void LoseLink(AgentLink link)
+    {
+        if (_link != link)
+            return;
+        _link = null;
+        Take(new DestinationInput.LinkLost(), "The link to the origin broke before the transfer was whole.");
+    }
+
+    /// <summary>The offer's lifetime is over.</summary>
+    public void Expire() => Take(new DestinationInput.TimeIsUp(), "The offer's time was up.");
+
+    /// <summary>What is held after a refusal, and was not asked for, is dropped; the gate stays closed.</summary>
+    public void StopHolding()
+    {
+        if (_state is DestinationState.Refused)
+            _connections.StopHolding();
+    }
+
+    private void Take(DestinationInput input, string detail = "")
+    {
+        DestinationStep step = DestinationTable.Next(_state, input);
+        if (step.State is DestinationState.Refused && _state is not DestinationState.Refused)
+            Report(PassAction.Refused, _detail = detail.Length > 0 ? detail : _detail);
+        Perform(step);
+    }
+
+    private void Perform(DestinationStep step)
+    {
+        _state = step.State;
+        bool activates = false;
+        foreach (DestinationEffect effect in step.Effects)
+        {
+            if (TryPerform(effect) is { } input)
+            {
+                Take(input, _detail);
+                return;
+            }
+
+            activates |= effect is DestinationEffect.Go;
+        }
+
+        if (activates)
+            Take(new DestinationInput.Activated());
+    }
+
+    // What goes wrong before the verdict refuses. Afterwards this host owns the connections, and the next effect follows.
+    private DestinationInput? TryPerform(DestinationEffect effect)
+    {
+        try
+        {
+            return Perform(effect);
+        }
+        catch (JournalFullException e) when (_state is DestinationState.Offered or DestinationState.Restoring)
+        {
+            return Decline(PassFailure.JournalFull, e.Message);
+        }
+        catch (Exception e) when (e is InvalidSnapshotException or InvalidProtocolBufferException)
+        {
+            return Decline(PassFailure.InvalidSnapshot, e.Message);
+        }
+        catch (Exception e) when (_state is DestinationState.Offered or DestinationState.Restoring)
+        {
+            PassFailure failure = e is TimeoutException ? PassFailure.RedirectionFailed
+                : effect is DestinationEffect.CloseGate ? PassFailure.Conflict
+                : effect is DestinationEffect.HandToApplication ? PassFailure.RefusedByApplication
+                : PassFailure.RestoreRefusedByKernel;
+            return Decline(failure, e is KernelException or NotRestorableException or TimeoutException or InvalidOperationException ? e.Message : e.ToString());
+        }
+        catch (Exception e)
+        {
+            Report(PassAction.Broken, $"{effect.GetType().Name}: {e.Message}");
+            return null;
+        }
+    }
+
+    private DestinationInput? Perform(DestinationEffect effect)
+    {
+        switch (effect)
+        {
+            case DestinationEffect.Record record:
+                Record(record);
+                return null;
+            case DestinationEffect.CloseGate:
+                _connections.CloseGates();
+                return null;
+            case DestinationEffect.ArmHold:
+                _connections.ArmHold();
+                Report(PassAction.Ready);
+                return null;
+            case DestinationEffect.SendReady:
+                Send(message => message.Ready = new Ready { OfferLifetimeMs = (uint)_host.Options.OfferLifetime.TotalMilliseconds });
+                return null;
+            case DestinationEffect.RestoreDormant:
+                Restore();
+                return null;
+            case DestinationEffect.HandToApplication:
+                return _receiver!.Examine(Arrival, _connections.Dormant) is { } objection
+                    ? Decline(PassFailure.RefusedByApplication, objection)
+                    : new DestinationInput.ApplicationTook();
+            case DestinationEffect.RecoverDormant:
+                _connections.ArmHold();
+                if (_connections.Recover(_snapshots, _stoodStillSince) is { } lost)
+                    Report(PassAction.Broken, lost);
+                return null;
+            case DestinationEffect.LeaveRepair:
+                _connections.Wake();
+                Report(PassAction.Woken);
+                return null;
+            case DestinationEffect.OpenGate when _state is DestinationState.Accepted:
+                Activate();
+                return null;
+            case DestinationEffect.OpenGate:
+                _connections.OpenGates();
+                return null;
+            case DestinationEffect.Go:
+                Go();
+                return null;
+            case DestinationEffect.Discard:
+                _connections.Discard();
+                _transfer.Clear();
+                return null;
+            case DestinationEffect.SendVerdict verdict:
+                Send(message => message.Verdict = VerdictMessages.New(verdict, _detail));
+                return null;
+            case DestinationEffect.SendActive:
+                Send(message => message.Active = _activation);
+                return null;
+            case DestinationEffect.SendHeld:
+                SendHeld();
+                return null;
+            default:
+                throw new InvalidOperationException($"Nobody performs {effect}.");
+        }
+    }
+
+    private Arrival Arrival => new(Id, Names, _applicationState.Memory, Terms.Epoch);
+
+    // With takeover this host is the redirector: nobody else gives orders for these connections while the pass is open.
+    private void Divert(ulong number)
+    {
+        if (_state is not DestinationState.Offered || number != Terms.DivertNumber)
+            return; // too late
+        try
+        {
+            if (_divertedAt == 0)
+            {
+                _divertedAt = Stopwatch.GetTimestamp();
+                foreach (FourTuple name in Names.DistinctBy(name => name.Local.Address))
+                    _host.Redirection.Divert(name);
+                Report(PassAction.Diverted);
+            }
+
+            Send(message => message.Diverted = new Diverted { Number = number });
+        }
+        catch (KernelException e)
+        {
+            Take(Decline(PassFailure.RedirectionFailed, e.Message), e.Message);
+        }
+    }
+
+    private void Receive(TransferChunk chunk)
+    {
+        if (_state is not DestinationState.Offered)
+        {
+            if (chunk.Last)
+                Take(new DestinationInput.TransferHeard(Terms.Ticket));
+            return;
+        }
+
+        if (_transfer.WrittenCount + chunk.Data.Length > (2L * _host.Options.MaxQueueBytes * Names.Count) + AgentLimits.MaxStateBytes)
+        {
+            Take(Decline(PassFailure.InvalidSnapshot, "The transfer is larger than the limits of queues and state allow."));
             return;
         }
 
@@ -100,169 +289,124 @@ internal sealed class DestinationPass
         _transfer.Write(chunk.Data.Span);
         if (!chunk.Last)
             return;
-        Report(PassAction.Received, _transfer.WrittenCount.ToString(CultureInfo.InvariantCulture) + " bytes");
         double stoodStill = Math.Min(chunk.StoodStillUs, MaxStoodStillMicroseconds) / 1e6;
-        if (Restore(arrived - (long)(stoodStill * Stopwatch.Frequency)))
-            Activate();
+        _stoodStillSince = arrived - (long)(stoodStill * Stopwatch.Frequency);
+        Report(PassAction.Received, _transfer.WrittenCount.ToString(CultureInfo.InvariantCulture) + " bytes");
+        Take(new DestinationInput.TransferHeard(Terms.Ticket));
     }
 
-    /// <summary>The offer's time is up, the origin asks for the verdict, or it takes the divert back: what is not decided is refused.</summary>
-    public void Refuse(DestinationInput input, string reason)
+    private void Restore()
     {
-        bool undecided = _state is DestinationState.Offered or DestinationState.Holding or DestinationState.Restored;
-        _state = DestinationTable.Next(_state, input);
-        if (undecided && _state is DestinationState.Refused)
-            Discard(reason);
-    }
-
-    /// <summary>What was held, for the origin; afterwards the packets go there.</summary>
-    public IReadOnlyList<byte[]> Undo()
-    {
-        Refuse(new DestinationInput.UndoHeard(), "The origin took the divert back.");
-        if (_state is not DestinationState.Refused)
-            return [];
-        IReadOnlyList<byte[]> held = _host.Hold.Take(_connection);
-        _host.Redirection.Undo(_connection);
-        Report(PassAction.Undone, held.Count.ToString(CultureInfo.InvariantCulture) + " held packets");
-        return held;
-    }
-
-    /// <summary>The origin owns the connection and has the packets: nothing of it is left here.</summary>
-    public void OpenGate()
-    {
-        if (_state is not DestinationState.Refused || !_gateClosed)
-            return;
-        _host.Hold.Take(_connection);
-        _host.Redirection.Undo(_connection);
-        _host.Gate.Open(_connection);
-        _gateClosed = false;
-    }
-
-    public void Forget()
-    {
-        if (_state is DestinationState.Offered)
-            Refuse(new DestinationInput.Declined(PassFailure.Cancelled), "The origin gave the offer up.");
-        OpenGate();
-        if (_state is DestinationState.Active)
-            _host.Redirection.Settle(_connection);
-        if (_state is DestinationState.Active or DestinationState.Refused)
-            _state = DestinationTable.Next(_state, new DestinationInput.ForgetHeard());
-    }
-
-    /// <summary>The verdict, if it has fallen.</summary>
-    public Verdict? Verdict => _state switch
-    {
-        DestinationState.Accepted or DestinationState.Active => new Verdict { Kind = VerdictKind.Accepted },
-        DestinationState.Refused refused => new Verdict
+        Transfer transfer = Transfer.Parser.ParseFrom(_transfer.WrittenSpan);
+        // What the verdict will need in the journal is known now: rather refuse than fail afterwards.
+        _host.Journal.Reserve(Id, _transfer.WrittenCount + AgentLimits.JournalBytesBesidesSnapshots);
+        _transfer.Clear();
+        if (transfer.Connections.Count != Names.Count)
+            throw new InvalidSnapshotException($"The transfer has {transfer.Connections.Count} connections, the offer had {Names.Count}.");
+        _snapshots = [.. transfer.Connections.Select(SnapshotWire.FromMessage)];
+        _applicationState = transfer.ApplicationState;
+        for (int i = 0; i < Names.Count; i++)
         {
-            Kind = VerdictKind.Refused,
-            Reason = RefusalReasons.FromFailure(refused.Failure),
-            Detail = _refusal,
-        },
-        _ => null,
-    };
-
-    public Active? Activation => _state is DestinationState.Active
-        ? new Active { BlackoutNs = (ulong)_blackoutNanoseconds, ReplayedPackets = (uint)_replayed }
-        : null;
-
-    private bool Restore(long stoodStillSince)
-    {
-        try
-        {
-            Transfer transfer = Transfer.Parser.ParseFrom(_transfer.WrittenSpan);
-            if (transfer.Connections.Count != 1)
-                throw new InvalidSnapshotException($"The transfer has {transfer.Connections.Count} connections, the offer had 1.");
-            Core.ConnectionSnapshot snapshot = SnapshotWire.FromMessage(transfer.Connections[0]);
-            if (snapshot.Connection != _connection)
-                throw new InvalidSnapshotException($"The transfer is of {snapshot.Connection}, the offer was of {_connection}.");
-            if (SnapshotValidator.FindFault(snapshot, _host.Options.MaxQueueBytes) is { } fault)
+            if (_snapshots[i].Connection != Names[i])
+                throw new InvalidSnapshotException($"The transfer is of {_snapshots[i].Connection}, the offer was of {Names[i]}.");
+            if (SnapshotValidator.FindFault(_snapshots[i], _host.Options.MaxQueueBytes) is { } fault)
                 throw new InvalidSnapshotException(fault);
-            _dormant = DormantConnection.Restore(snapshot, _host.Gate, _slot, stoodStillSince);
-            Report(PassAction.Restored);
-            _arrival = new Arrival(Id, _connection, transfer.ApplicationState.Memory, transfer.Epoch);
-            if (_receiver.Examine(_arrival) is { } objection)
-            {
-                Decline(PassFailure.RefusedByApplication, objection);
-                return false;
-            }
-
-            _host.Redirection.AwaitArrival(_connection);
-            _state = DestinationTable.Next(_state, new DestinationInput.SocketsRestored());
-            return true;
-        }
-        catch (Exception e) when (e is InvalidSnapshotException or InvalidProtocolBufferException)
-        {
-            Decline(PassFailure.InvalidSnapshot, e.Message);
-        }
-        catch (Exception e) when (e is KernelException or NotRestorableException)
-        {
-            Decline(PassFailure.RestoreRefusedByKernel, e.Message);
-        }
-        catch (TimeoutException e)
-        {
-            Decline(PassFailure.RedirectionFailed, e.Message);
         }
 
-        return false;
+        _connections.Restore(_snapshots, _stoodStillSince);
+        Report(PassAction.Restored);
+    }
+
+    private void Record(DestinationEffect.Record effect)
+    {
+        JournalRecord record = JournalRecords.New(Id, effect.Kind, effect.Terms);
+        if (effect.Kind == DestinationRecord.Offered)
+        {
+            record.Connections.Add(Names.Select(EndPointWire.ToMessage));
+            record.Application = _application;
+        }
+        else if (effect.Kind == DestinationRecord.Accepted)
+        {
+            record.Snapshots.Add(_snapshots.Select(SnapshotWire.ToMessage));
+            record.ApplicationState = _applicationState;
+            record.StoodStillSinceNs = _stoodStillSince;
+        }
+
+        _host.Journal.Append(record);
+        if (effect.Kind is DestinationRecord.Accepted or DestinationRecord.Activating)
+            Report(effect.Kind == DestinationRecord.Accepted ? PassAction.Accepted : PassAction.Activating);
     }
 
     private void Activate()
     {
-        // From here on this host owns the connection, whatever happens.
-        _state = DestinationTable.Next(_state, new DestinationInput.AcceptRecorded());
-        Report(PassAction.Accepted);
-        DormantConnection dormant = _dormant!;
-        _dormant = null;
-        System.Net.Sockets.SafeSocketHandle socket = dormant.Wake(_host.Hold.HighestAcknowledgement(_connection));
-        (_replayed, int dropped) = _host.Hold.Replay(_connection);
-        Report(PassAction.Replayed, string.Create(CultureInfo.InvariantCulture, $"{_replayed} packets, {dropped} dropped"));
-        try
+        (int replayed, int dropped, string? broken) = _connections.Finish();
+        Report(PassAction.Replayed, string.Create(CultureInfo.InvariantCulture, $"{replayed} packets, {dropped} dropped"));
+        if (broken is not null)
+            Report(PassAction.Broken, broken);
+        long activated = Stopwatch.GetTimestamp();
+        TimeSpan blackout = Stopwatch.GetElapsedTime(_divertedAt == 0 ? activated : _divertedAt, activated);
+        _activation = new Active { BlackoutNs = (ulong)blackout.TotalNanoseconds, ReplayedPackets = (uint)replayed };
+        _observer(new PassStep(Id, Names[0], PassSide.Destination, PassAction.Activated, activated, "") { Blackout = blackout });
+    }
+
+    private void Go()
+    {
+        IReadOnlyList<Socket?> sockets = _connections.TakeSockets();
+        _snapshots = [];
+        if (_receiver is { } receiver)
         {
-            dormant.Finish();
-        }
-        catch (KernelException e)
-        {
-            // This host owns the connection and its stream has a hole: it must not go on. The peer gets the RST that an application that dies would cause.
-            End(socket, e.Message);
-            dormant.Dispose();
+            receiver.Go(Arrival, sockets);
             return;
         }
 
-        long activated = Stopwatch.GetTimestamp();
-        TimeSpan blackout = Stopwatch.GetElapsedTime(_divertedAt, activated);
-        _blackoutNanoseconds = (long)blackout.TotalNanoseconds;
-        _gateClosed = false;
-        _state = DestinationTable.Next(_state, new DestinationInput.Activated());
-        _observer(new PassStep(Id, _connection, PassSide.Destination, PassAction.Activated, activated, "") { Blackout = blackout });
-        dormant.Dispose();
-        _receiver.Go(_arrival, new System.Net.Sockets.Socket(socket));
+        // Its application is not there: what would have become of the connections at any host whose program has ended.
+        foreach (Socket? socket in sockets)
+            socket?.Dispose();
     }
 
-    private void End(System.Net.Sockets.SafeSocketHandle handle, string reason)
+    private void SendHeld()
     {
-        using System.Net.Sockets.Socket socket = new(handle);
-        socket.LingerState = new System.Net.Sockets.LingerOption(true, 0);
-        _gateClosed = false;
-        _state = DestinationTable.Next(_state, new DestinationInput.Activated());
-        Report(PassAction.Broken, reason);
+        IReadOnlyList<byte[]> frames = _connections.GiveBack();
+        Report(PassAction.Undone, frames.Count.ToString(CultureInfo.InvariantCulture) + " held packets");
+        HeldPackets held = new();
+        int bytes = 0;
+        foreach (byte[] frame in frames)
+        {
+            if (bytes + frame.Length > AgentLimits.MaxHeldBytes)
+            {
+                HeldPackets full = held;
+                Send(message => message.Held = full);
+                (held, bytes) = (new HeldPackets(), 0);
+            }
+
+            held.Packets.Add(UnsafeByteOperations.UnsafeWrap(frame));
+            bytes += frame.Length;
+        }
+
+        if (held.Packets.Count > 0)
+            Send(message => message.Held = held);
     }
 
-    private void Decline(PassFailure failure, string reason)
+    private DestinationInput.Declined Decline(PassFailure failure, string detail)
     {
-        _state = DestinationTable.Next(_state, new DestinationInput.Declined(failure));
-        Discard(reason);
+        _detail = detail;
+        return new DestinationInput.Declined(failure);
     }
 
-    private void Discard(string reason)
+    private void Send(Action<PassMessage> body)
     {
-        _refusal = reason;
-        _dormant?.Dispose();
-        _dormant = null;
-        _transfer.Clear();
-        Report(PassAction.Refused, reason);
+        PassMessage message = PassMessages.New(Id, Terms.Ticket);
+        body(message);
+        try
+        {
+            _link?.Send(message);
+        }
+        catch (LinkException)
+        {
+            // The reader finds it out too; the origin asks again.
+        }
     }
 
     private void Report(PassAction action, string detail = "") =>
-        _observer(new PassStep(Id, _connection, PassSide.Destination, action, Stopwatch.GetTimestamp(), detail));
+        _observer(new PassStep(Id, Names[0], PassSide.Destination, action, Stopwatch.GetTimestamp(), detail));
 }

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using Google.Protobuf;
+using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
@@ -10,15 +10,13 @@ using FourTuple = Tcpcp.Core.FourTuple;
 namespace Tcpcp.Agent.Passing;
 
 /// <summary>
-/// Takes offers and what follows them, over links that origins open. It keeps a verdict until the origin's Forget, over broken links too.
+/// Takes offers and what follows them, over links that origins open. It keeps a verdict until the origin's Forget, over broken links and its own death.
 /// </summary>
 internal sealed class DestinationSide(HostServices host, PassObserver observer)
 {
     private readonly ConcurrentDictionary<string, IPassReceiver> _receivers = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<PassId, DestinationPass> _passes = new();
-    private readonly Guid _incarnation = Guid.NewGuid();
+    private readonly Dictionary<PassId, DestinationPass> _passes = [];
     private readonly Lock _lock = new();
-    private long _lastTicket;
 
     public void Register(IPassReceiver receiver)
     {
@@ -26,19 +24,32 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             throw new ArgumentException($"An application named '{receiver.Application}' is registered already.", nameof(receiver));
     }
 
+    /// <summary>The application of that name, null if it is not there.</summary>
+    public IPassReceiver? FindReceiver(string application) => _receivers.GetValueOrDefault(application);
+
+    /// <summary>Goes on with a pass that the journal has. When the applications are registered, and before links are served.</summary>
+    public void Recover(JournalRecord record)
+    {
+        lock (_lock)
+        {
+            DestinationPass pass = DestinationPass.Recover(host, FindReceiver(record.Application), observer, record);
+            if (!pass.IsForgotten)
+                _passes[pass.Id] = pass;
+        }
+    }
+
     /// <summary>Serves one link until the origin closes it or it breaks.</summary>
     public async Task ServeAsync(Stream stream, CancellationToken cancellationToken)
     {
         using AgentLink link = new(stream);
-        HashSet<PassId> served = [];
         try
         {
             while (await link.ReceiveAsync(cancellationToken) is { } message)
             {
                 if (PassMessages.IdOf(message) is not { } id)
                     return; // not an origin
-                served.Add(id);
-                Handle(id, message, link);
+                lock (_lock)
+                    Handle(id, message, link);
             }
         }
         catch (LinkException)
@@ -47,7 +58,11 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         }
         finally
         {
-            LoseLink(served);
+            lock (_lock)
+            {
+                foreach (DestinationPass pass in _passes.Values)
+                    pass.LoseLink(link);
+            }
         }
     }
 
@@ -55,185 +70,140 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
     {
         if (message.BodyCase == PassMessage.BodyOneofCase.Offer)
         {
-            Answer(link, id, null, HandleOffer(id, message.Offer));
+            HandleOffer(id, message.Offer, link);
             return;
         }
 
-        PassTicket? ticket = PassMessages.TicketOf(message);
-        if (!_passes.TryGetValue(id, out DestinationPass? pass) || pass.Ticket != ticket)
+        if (PassMessages.TicketOf(message) is not { } ticket)
+            return; // no message of a pass that is open is without
+        if (!_passes.TryGetValue(id, out DestinationPass? pass) || pass.Terms.Ticket != ticket)
         {
-            if (ticket is { } unknown && message.BodyCase is PassMessage.BodyOneofCase.Resolve or PassMessage.BodyOneofCase.Transfer)
-                Answer(link, id, ticket, new PassMessage { Verdict = VerdictOn(unknown) });
-            else if (message.BodyCase == PassMessage.BodyOneofCase.Undo)
-                Answer(link, id, ticket, new PassMessage { Undone = new Undone { Epoch = message.Undo.Epoch } }); // nothing here to undo
+            HandleUnknown(id, ticket, message, link);
             return;
         }
 
-        lock (_lock)
-            HandleFor(pass, message, link);
+        pass.Hear(message, link);
+        if (pass.IsForgotten)
+            _passes.Remove(id);
     }
 
-    private void HandleFor(DestinationPass pass, PassMessage message, AgentLink link)
+    private void HandleOffer(PassId id, Offer offer, AgentLink link)
     {
-        switch (message.BodyCase)
-        {
-            case PassMessage.BodyOneofCase.Divert:
-                Divert(pass, message.Divert.Epoch, link);
-                break;
-            case PassMessage.BodyOneofCase.Transfer:
-                pass.Receive(message.Transfer);
-                AnswerVerdict(link, pass);
-                break;
-            case PassMessage.BodyOneofCase.Resolve:
-                pass.Refuse(new DestinationInput.ResolveHeard(), "The origin asked for the verdict before the transfer was whole.");
-                AnswerVerdict(link, pass);
-                break;
-            case PassMessage.BodyOneofCase.Undo:
-                SendHeld(link, pass, pass.Undo());
-                Answer(link, pass.Id, pass.Ticket, new PassMessage { Undone = new Undone { Epoch = message.Undo.Epoch } });
-                break;
-            case PassMessage.BodyOneofCase.Opened:
-                pass.OpenGate();
-                break;
-            case PassMessage.BodyOneofCase.Forget:
-                pass.Forget();
-                if (pass.IsForgotten)
-                    _passes.TryRemove(pass.Id, out _);
-                break;
-            default:
-                break; // a destination's own message, or a newer version's: not for us
-        }
+        (PassFailure failure, string reason) = TakeOffer(id, offer, link);
+        if (failure == PassFailure.None)
+            return;
+        PassMessage answer = PassMessages.New(id, null);
+        answer.Refused = new Refused { Reason = RefusalReasons.FromFailure(failure), Detail = reason };
+        Send(link, answer);
     }
 
-    private static void Divert(DestinationPass pass, ulong epoch, AgentLink link)
+    private (PassFailure Failure, string Reason) TakeOffer(PassId id, Offer offer, AgentLink link)
     {
-        try
-        {
-            pass.Divert();
-            if (pass.Verdict is null)
-                Answer(link, pass.Id, pass.Ticket, new PassMessage { Diverted = new Diverted { Epoch = epoch } });
-        }
-        catch (KernelException e)
-        {
-            pass.Refuse(new DestinationInput.Declined(PassFailure.RedirectionFailed), e.Message);
-        }
-
-        AnswerVerdict(link, pass);
-    }
-
-    private PassMessage HandleOffer(PassId id, Offer offer)
-    {
-        (PassFailure failure, string reason) = TakeOffer(id, offer, out DestinationPass? pass);
-        if (pass is null)
-            return new PassMessage { Refused = new Refused { Reason = RefusalReasons.FromFailure(failure), Detail = reason } };
-        _ = ExpireAsync(pass);
-        PassMessage answer = PassMessages.New(id, pass.Ticket);
-        answer.Ready = new Ready { OfferLifetimeMs = (uint)host.Options.OfferLifetime.TotalMilliseconds };
-        return answer;
-    }
-
-    private (PassFailure Failure, string Reason) TakeOffer(PassId id, Offer offer, out DestinationPass? pass)
-    {
-        pass = null;
-        if (!_receivers.TryGetValue(offer.Application, out IPassReceiver? receiver))
+        if (FindReceiver(offer.Application) is not { } receiver)
             return (PassFailure.NoApplication, $"No application named '{offer.Application}' is registered here.");
-        if (offer.Connections.Count != 1)
-            return (PassFailure.InvalidSnapshot, $"The offer has {offer.Connections.Count} connections; this version takes one at a time.");
+        if (offer.Connections.Count is 0 or > AgentLimits.MaxConnections)
+            return (PassFailure.InvalidSnapshot, $"The offer has {offer.Connections.Count} connections; a pass takes 1 to {AgentLimits.MaxConnections}.");
         try
         {
-            FourTuple connection = EndPointWire.FromMessage(offer.Connections[0]);
-            lock (_lock)
-            {
-                if (_passes.ContainsKey(id) || _passes.Values.Any(other => other.IsOpen && other.Connection == connection))
-                    return (PassFailure.Conflict, $"Another pass of {connection} is open here.");
-                if (host.Sockets.List().Any(socket => socket.Connection == connection && socket.State != Core.TcpState.TimeWait))
-                    return (PassFailure.Conflict, $"{connection} is alive here.");
-                PassTicket ticket = new(_incarnation, (ulong)Interlocked.Increment(ref _lastTicket));
-                pass = DestinationPass.Take(host, receiver, observer, id, ticket, connection);
-                _passes[id] = pass;
-            }
-
-            return default;
+            FourTuple[] connections = [.. offer.Connections.Select(EndPointWire.FromMessage)];
+            if (connections.Distinct().Count() != connections.Length)
+                return (PassFailure.InvalidSnapshot, "The offer names a connection twice.");
+            if (FindConflict(id, connections) is { } conflict)
+                return (PassFailure.Conflict, conflict);
+            ulong queues = Math.Min(offer.QueueBytes.Aggregate(0UL, (sum, one) => sum + Math.Min(one, int.MaxValue)),
+                2UL * (ulong)host.Options.MaxQueueBytes * (ulong)connections.Length);
+            host.Journal.Reserve(id, (long)queues + AgentLimits.JournalBytesBesidesSnapshots);
+            PassTerms terms = new(new PassTicket(host.Journal.Incarnation, host.Journal.TakeTicketNumber()), offer.Epoch);
+            DestinationPass pass = new(host, receiver, offer.Application, observer, id, terms, connections);
+            _passes[id] = pass;
+            pass.TakeOffer(link);
+            _ = ExpireAsync(pass);
+            return (PassFailure.None, "");
         }
         catch (InvalidSnapshotException e)
         {
             return (PassFailure.InvalidSnapshot, e.Message);
         }
-        catch (Exception e) when (e is KernelException or InvalidOperationException)
+        catch (JournalFullException e)
         {
-            return (PassFailure.Conflict, e.Message);
+            return (PassFailure.JournalFull, e.Message);
+        }
+        catch (KernelException e)
+        {
+            return (PassFailure.RestoreRefusedByKernel, e.Message);
         }
     }
 
-    // What is not decided when the offer's lifetime ends is refused. A refused pass that nobody undoes opens a while later.
+    // One open pass per connection, over both roles: the origin's side is known by the gate and the lock of its socket, which is alive here.
+    private string? FindConflict(PassId id, FourTuple[] connections)
+    {
+        if (_passes.ContainsKey(id))
+            return "This pass is known already: its name must not be used again.";
+        if (_passes.Values.Where(other => other.IsOpen).SelectMany(other => other.Names).Intersect(connections).FirstOrDefault() is { Local: not null } open)
+            return $"Another pass of {open} is open here.";
+        FourTuple[] alive = [.. host.Sockets.List().Where(socket => socket.State != Core.TcpState.TimeWait).Select(socket => socket.Connection)];
+        return connections.Intersect(alive).FirstOrDefault() is { Local: not null } living ? $"{living} is alive here." : null;
+    }
+
+    private void HandleUnknown(PassId id, PassTicket ticket, PassMessage message, AgentLink link)
+    {
+        DestinationInput? input = message.BodyCase switch
+        {
+            PassMessage.BodyOneofCase.Transfer when message.Transfer.Last => new DestinationInput.TransferHeard(ticket),
+            PassMessage.BodyOneofCase.Resolve => new DestinationInput.ResolveHeard(ticket, LivesHere: false),
+            PassMessage.BodyOneofCase.Undo => new DestinationInput.UndoHeard(ticket),
+            _ => null,
+        };
+        if (message.BodyCase == PassMessage.BodyOneofCase.Forget && ticket.Incarnation != host.Journal.Incarnation)
+            OpenOrphanedGates(message.Forget);
+        if (input is null)
+            return;
+        foreach (DestinationEffect effect in DestinationTable.Next(new DestinationState.Unknown(host.Journal.Incarnation), input).Effects)
+        {
+            PassMessage answer = PassMessages.New(id, ticket);
+            if (effect is DestinationEffect.SendVerdict verdict)
+                answer.Verdict = VerdictMessages.New(verdict, "This pass is not open here.");
+            else if (effect is DestinationEffect.SendHeld)
+                answer.Undone = new Undone { Number = message.Undo.Number }; // nothing is held for it, and nothing diverted
+            Send(link, answer);
+        }
+    }
+
+    // This journal is younger than the pass: its gates are closed still, and nobody else opens them.
+    private void OpenOrphanedGates(Forget forget)
+    {
+        HashSet<FourTuple> kept = [.. _passes.Values.SelectMany(pass => pass.Names)];
+        foreach (Core.Wire.FourTuple named in forget.Connections)
+        {
+            try
+            {
+                FourTuple connection = EndPointWire.FromMessage(named);
+                if (!kept.Contains(connection) && host.Sockets.Find(connection) is null)
+                    host.Gate.Open(connection);
+            }
+            catch (InvalidSnapshotException)
+            {
+                return; // not an origin
+            }
+        }
+    }
+
+    // What is not decided when the offer's lifetime ends is refused. What is held for a refused pass, and nobody asks for, is dropped a while later.
     private async Task ExpireAsync(DestinationPass pass)
     {
         await Task.Delay(host.Options.OfferLifetime);
         lock (_lock)
-            pass.Refuse(new DestinationInput.TimeIsUp(), "The offer's time was up.");
+            pass.Expire();
         await Task.Delay(host.Options.HoldTime);
         lock (_lock)
-        {
-            pass.OpenGate();
-            if (pass.Verdict?.Kind == VerdictKind.Refused)
-                _passes.TryRemove(pass.Id, out _); // it needs no memory: a ticket that is not known here is refused
-        }
+            pass.StopHolding();
     }
 
-    private void LoseLink(HashSet<PassId> served)
+    private static void Send(AgentLink link, PassMessage message)
     {
-        lock (_lock)
-        {
-            foreach (PassId id in served)
-            {
-                if (_passes.TryGetValue(id, out DestinationPass? pass))
-                    pass.Refuse(new DestinationInput.LinkLost(), "The link to the origin broke before the packets were diverted.");
-            }
-        }
-    }
-
-    // A ticket that is not in the table: of this incarnation it can never be accepted any more; of another one nobody can say.
-    private Verdict VerdictOn(PassTicket ticket) => ticket.Incarnation == _incarnation
-        ? new Verdict { Kind = VerdictKind.Refused, Reason = RefusalReason.UnknownTicket, Detail = "This pass is not open here." }
-        : new Verdict { Kind = VerdictKind.Unknown, Detail = "The destination has lost its memory of this pass." };
-
-    private static void AnswerVerdict(AgentLink link, DestinationPass pass)
-    {
-        if (pass.Verdict is not { } verdict)
-            return;
-        Answer(link, pass.Id, pass.Ticket, new PassMessage { Verdict = verdict });
-        if (pass.Activation is { } activation)
-            Answer(link, pass.Id, pass.Ticket, new PassMessage { Active = activation });
-    }
-
-    private static void SendHeld(AgentLink link, DestinationPass pass, IReadOnlyList<byte[]> frames)
-    {
-        HeldPackets held = new();
-        int bytes = 0;
-        foreach (byte[] frame in frames)
-        {
-            if (bytes + frame.Length > AgentLimits.MaxHeldBytes)
-            {
-                Answer(link, pass.Id, pass.Ticket, new PassMessage { Held = held });
-                (held, bytes) = (new HeldPackets(), 0);
-            }
-
-            held.Packets.Add(UnsafeByteOperations.UnsafeWrap(frame));
-            bytes += frame.Length;
-        }
-
-        if (held.Packets.Count > 0)
-            Answer(link, pass.Id, pass.Ticket, new PassMessage { Held = held });
-    }
-
-    private static void Answer(AgentLink link, PassId id, PassTicket? ticket, PassMessage body)
-    {
-        PassMessage identity = PassMessages.New(id, ticket);
-        body.PassId = identity.PassId;
-        body.Ticket ??= identity.Ticket;
         try
         {
-            link.Send(body);
+            link.Send(message);
         }
         catch (LinkException)
         {

@@ -1,4 +1,5 @@
 using Tcpcp.Agent.Hold;
+using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Redirection;
 using Tcpcp.Gate;
 using Tcpcp.Linux.Diagnostics;
@@ -8,16 +9,19 @@ namespace Tcpcp.Agent.Passing;
 /// <summary>What both sides of a pass use of their host. Opened on a thread in the host's network namespace.</summary>
 internal sealed class HostServices : IDisposable
 {
-    private HostServices(PassOptions options, ConnectionGate gate, PacketHold hold, SocketDiagnostics sockets, Takeover redirection)
+    private HostServices(PassOptions options, IPassJournal journal, ConnectionGate gate, PacketHold hold, SocketDiagnostics sockets, Takeover redirection)
     {
         Sockets = sockets;
         Options = options;
+        Journal = journal;
         Gate = gate;
         Hold = hold;
         Redirection = redirection;
     }
 
     public PassOptions Options { get; }
+
+    public IPassJournal Journal { get; }
 
     public ConnectionGate Gate { get; }
 
@@ -28,7 +32,7 @@ internal sealed class HostServices : IDisposable
     public IRedirection Redirection { get; }
 
     /// <param name="interfaceName">The interface that peers and the other hosts are behind.</param>
-    public static HostServices Open(string interfaceName, PassOptions options)
+    public static HostServices Open(string interfaceName, PassOptions options, IPassJournal journal)
     {
         ConnectionGate gate = ConnectionGate.Open();
         SocketDiagnostics sockets = new();
@@ -36,7 +40,7 @@ internal sealed class HostServices : IDisposable
         try
         {
             hold = PacketHold.Open([interfaceName], options.HoldBytes);
-            return new HostServices(options, gate, hold, sockets, new Takeover(interfaceName, sockets));
+            return new HostServices(options, journal, gate, hold, sockets, new Takeover(interfaceName, sockets));
         }
         catch
         {

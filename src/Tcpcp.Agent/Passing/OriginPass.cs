@@ -1,383 +1,454 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Google.Protobuf;
+using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
-using Tcpcp.Capture;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux;
-using Tcpcp.Linux.Tcp;
-using FourTuple = Tcpcp.Core.FourTuple;
 
 namespace Tcpcp.Agent.Passing;
 
-/// <summary>The origin's driver of one pass: performs what <see cref="OriginTable"/> says.</summary>
+/// <summary>The origin's driver of one pass: performs the effects that <see cref="OriginTable"/> asks for, and brings it what happens.</summary>
 internal sealed class OriginPass
 {
     private readonly HostServices _host;
-    private readonly PassRequest _request;
+    private readonly OriginConnections _connections;
+    private readonly PassRequest? _request;
     private readonly OriginLink _link;
     private readonly PassObserver _observer;
-    private readonly PassId _id = PassId.New();
-    private readonly FourTuple _connection;
-    private OriginState _state = new OriginState.Offering();
+    private readonly PassId _id;
+    private readonly string _application;
+    private readonly string _destination;
+    private readonly IPassReceiver? _heir;
+    private readonly long _stoodStillSince;
+    private readonly ulong _epoch;
+    private readonly TaskCompletionSource<PassResult> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<byte[]> _held = [];
+    private OriginState _state = new OriginState.Offering(0);
+    private OriginInput? _next;
     private PassTicket? _ticket;
-    private FrozenConnection? _frozen;
     private ReadOnlyMemory<byte> _applicationState;
-    private Core.ConnectionSnapshot? _snapshot;
+    private TimeSpan _pause;
     private bool _quiesced;
-    private bool _diverting;
+    private bool _recorded;
     private string _detail = "";
 
-    private OriginPass(HostServices host, PassRequest request, OriginLink link, PassObserver observer, FourTuple connection)
+    private OriginPass(HostServices host, PassRequest request, OriginConnections connections, OriginLink link, string destination, PassObserver observer)
     {
-        _host = host;
-        _request = request;
-        _link = link;
-        _observer = observer;
-        _connection = connection;
+        (_host, _request, _connections, _link, _observer, _destination) = (host, request, connections, link, observer, destination);
+        (_id, _application, _pause, _epoch) = (PassId.New(), request.Application, host.Options.ResolveBackOff, request.Epoch + 1);
+    }
+
+    private OriginPass(HostServices host, JournalRecord record, OriginLink link, IPassReceiver? heir, PassObserver observer)
+    {
+        (_host, _link, _heir, _observer, _pause) = (host, link, heir, observer, host.Options.ResolveBackOff);
+        (_id, _application, _destination) = (JournalRecords.IdOf(record), record.Application, record.Destination);
+        _connections = OriginConnections.Recover(
+            host, [.. record.Connections.Select(EndPointWire.FromMessage)], [.. record.Snapshots.Select(SnapshotWire.FromMessage)]);
+        PassTerms terms = JournalRecords.TermsOf(record);
+        (_ticket, _epoch) = (terms.Ticket, terms.Epoch);
+        _applicationState = record.ApplicationState.Memory;
+        _stoodStillSince = record.StoodStillSinceNs;
+        _recorded = true;
     }
 
     private PassOptions Options => _host.Options;
 
-    private ulong Epoch => _request.Epoch + 1;
-
-    /// <summary>Passes a connection. What happened is in the result; an exception is a caller's bug.</summary>
-    /// <param name="connect">Opens a stream to the destination's agent; called again when a link breaks after the snapshot was sent.</param>
+    /// <summary>Passes connections. What happened is in the result; an exception is a caller's bug. The result is there when the owner is known; an undo that
+    /// nobody acknowledges goes on after it.</summary>
+    /// <param name="connect">Opens a stream to the destination's agent; called again when a link breaks after the snapshots were sent.</param>
+    /// <param name="destination">Name of the destination, for the journal: how it is found again after a restart.</param>
     /// <param name="cancellationToken">Gives up as long as nothing was sent; afterwards only the verdict decides.</param>
-    public static async Task<PassResult> RunAsync(HostServices host, PassRequest request, Func<CancellationToken, ValueTask<Stream>> connect,
-        PassObserver observer, CancellationToken cancellationToken)
+    public static Task<PassResult> RunAsync(HostServices host, PassRequest request, Func<CancellationToken, ValueTask<Stream>> connect,
+        string destination, PassObserver observer, CancellationToken cancellationToken)
     {
-        FourTuple connection;
+        OriginConnections connections;
         try
         {
-            connection = Passability.Require(request.Socket.SafeHandle, host.Gate.Options, out _).Connection;
+            connections = OriginConnections.Take(host, request.Sockets);
         }
         catch (NotPassableException e)
         {
-            return new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin, e.Message);
+            return Task.FromResult(new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin, e.Message));
         }
 
-        if (host.Redirection.FindObstacle(connection) is { } obstacle)
-            return new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, obstacle);
-        using OriginLink link = new(connect);
-        return await new OriginPass(host, request, link, observer, connection).RunAsync(cancellationToken);
-    }
-
-    private async Task<PassResult> RunAsync(CancellationToken cancellationToken)
-    {
-        await AttemptAsync(cancellationToken);
-        if (_state is OriginState.InDoubt)
-            await ResolveAsync();
-        switch (_state)
+        if (host.Redirection.FindObstacle(connections.Names) is { } obstacle)
         {
-            case OriginState.Undoing:
-                await UndoAsync();
-                break;
-            case OriginState.Releasing or OriginState.Abandoning:
-                Release();
-                break;
-            default:
-                if (_quiesced)
-                    _request.Resume();
-                break;
+            connections.Dispose();
+            return Task.FromResult(new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, obstacle));
         }
 
-        OriginState.Done done = (OriginState.Done)_state;
-        Report(PassAction.Done, done.Failure == PassFailure.None ? "" : $"{done.Failure}: {_detail}");
-        return new PassResult(done.Failure, done.Owner, _detail);
+        OriginPass pass = new(host, request, connections, new OriginLink(connect), destination, observer);
+        _ = pass.RunToEndAsync(OriginTable.Begin(pass._epoch), cancellationToken);
+        return pass._outcome.Task;
     }
 
-    // The steps up to the verdict. Whatever goes wrong is an input of the table, which knows what it means in the present state.
-    private async Task AttemptAsync(CancellationToken cancellationToken)
+    /// <summary>Goes on with a pass that the journal has, after the death of this agent and of its applications.</summary>
+    /// <param name="heir">The application that connections which stay here are given to; null: they are closed.</param>
+    public static Task<PassResult> RecoverAsync(HostServices host, JournalRecord record, Func<CancellationToken, ValueTask<Stream>> connect,
+        IPassReceiver? heir, PassObserver observer)
+    {
+        OriginPass pass = new(host, record, new OriginLink(connect), heir, observer);
+        pass.Report(PassAction.Recovered, record.Step.ToString());
+        _ = pass.RunToEndAsync(OriginTable.Recover(JournalRecords.OriginKindOf(record), JournalRecords.TermsOf(record)), CancellationToken.None);
+        return pass._outcome.Task;
+    }
+
+    private async Task RunToEndAsync(OriginStep step, CancellationToken cancellationToken)
     {
         try
         {
-            await OfferAsync(cancellationToken);
-            if (_state is OriginState.Prepared)
-                await BeginAsync(cancellationToken);
-            if (_state is OriginState.Begun)
-                await DivertAsync(cancellationToken);
-            if (_state is OriginState.Diverted)
+            using (_link)
+            using (_connections)
             {
-                FreezeAndCapture();
-                Send();
-                await HearVerdictAsync(Options.DecisionTime);
+                await PerformAsync(step, cancellationToken);
+                while (_state is not OriginState.Done)
+                    await PerformAsync(OriginTable.Next(_state, await HearAsync(cancellationToken)), cancellationToken);
             }
-        }
-        catch (LinkException e)
-        {
-            Fail(new OriginInput.LinkLost(), e.Message);
-        }
-        catch (TimeoutException e)
-        {
-            Fail(new OriginInput.LinkLost(), e.Message);
-        }
-        catch (OperationCanceledException)
-        {
-            Fail(new OriginInput.StepFailed(PassFailure.Cancelled), "The pass was cancelled.");
-        }
-        catch (ObjectDisposedException)
-        {
-            Fail(new OriginInput.StepFailed(PassFailure.NotPassable), "The connection ended before it was frozen.");
         }
         catch (Exception e)
         {
-            // The kernel, the application or a bug: no matter which, the table must know, or a connection would stay frozen.
-            Fail(new OriginInput.StepFailed(PassFailure.NotPassable), e is NotPassableException or KernelException ? e.Message : e.ToString());
+            _outcome.TrySetException(e); // a bug: the caller must hear of it
         }
     }
 
-    private async Task OfferAsync(CancellationToken cancellationToken)
+    private async Task PerformAsync(OriginStep step, CancellationToken cancellationToken)
+    {
+        _state = step.State;
+        _next = null;
+        foreach (OriginEffect effect in step.Effects)
+        {
+            _next = await TryPerformAsync(effect, cancellationToken);
+            if (_next is not null)
+                break;
+        }
+
+        if (_state is OriginState.Done or OriginState.Thawed)
+            Conclude();
+    }
+
+    private void Conclude()
+    {
+        (PassFailure failure, ConnectionOwner owner) = _state switch
+        {
+            OriginState.Done done => (done.Failure, done.Owner),
+            _ => (((OriginState.Thawed)_state).Failure, ConnectionOwner.Origin),
+        };
+        if (_outcome.Task.IsCompleted)
+            return;
+        Report(PassAction.Done, failure == PassFailure.None ? "" : $"{failure}: {_detail}");
+        _outcome.SetResult(new PassResult(failure, owner, failure == PassFailure.None ? "" : _detail));
+    }
+
+    // Whatever goes wrong is an input of the table, which knows what it means in the present state; where it would mean nothing, the next effect follows.
+    private async ValueTask<OriginInput?> TryPerformAsync(OriginEffect effect, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await PerformAsync(effect, cancellationToken);
+        }
+        catch (Exception e) when (e is LinkException or TimeoutException)
+        {
+            _detail = e.Message;
+            return effect is OriginEffect.SendOffer or OriginEffect.SendTransfer || (effect is OriginEffect.Redirect { ToDestination: true })
+                ? new OriginInput.LinkLost()
+                : null; // asked again when the time is up
+        }
+        catch (JournalFullException e)
+        {
+            _detail = e.Message;
+            return _state switch
+            {
+                OriginState.Beginning => new OriginInput.StepFailed(PassFailure.JournalFull),
+                OriginState.Sending => new OriginInput.SendingNotRecorded(),
+                _ => null, // what is to be done is the same
+            };
+        }
+        catch (OperationCanceledException)
+        {
+            _detail = "The pass was cancelled.";
+            return new OriginInput.StepFailed(PassFailure.Cancelled);
+        }
+        catch (Exception e)
+        {
+            // The kernel, the application or a bug: no matter which, a connection must not stay frozen.
+            _detail = e is NotPassableException or KernelException ? e.Message
+                : e is ObjectDisposedException ? "The connection ended before it was frozen." : e.ToString();
+            if (_state is OriginState.Beginning or OriginState.Diverting or OriginState.Freezing)
+                return new OriginInput.StepFailed(PassFailure.NotPassable);
+            Report(PassAction.Broken, _detail);
+            return null;
+        }
+    }
+
+    private async ValueTask<OriginInput?> PerformAsync(OriginEffect effect, CancellationToken cancellationToken)
+    {
+        switch (effect)
+        {
+            case OriginEffect.SendOffer:
+                await SendOfferAsync(cancellationToken);
+                return null;
+            case OriginEffect.Record record:
+                Record(record);
+                return null;
+            case OriginEffect.TellApplication tell:
+                _request!.Begun?.Invoke(new PassNote(_id, _destination, tell.Terms.Ticket, tell.Terms.Epoch));
+                return null;
+            case OriginEffect.Quiesce:
+                await QuiesceAsync(cancellationToken);
+                return new OriginInput.Quiesced();
+            case OriginEffect.Redirect { ToDestination: true } divert:
+                Send(message => message.Divert = new Divert { Number = divert.Number });
+                return null;
+            case OriginEffect.Redirect undo:
+                await TakeBackAsync(undo.Number);
+                return null;
+            case OriginEffect.CloseGate:
+                _connections.Freeze((uint)_ticket!.Value.Number, _epoch);
+                Report(PassAction.Frozen);
+                return null;
+            case OriginEffect.EnterRepair:
+                return null; // with the gate, and after it
+            case OriginEffect.Capture:
+                _connections.Capture();
+                Report(PassAction.Captured, Describe(_connections.Snapshots));
+                return new OriginInput.Captured();
+            case OriginEffect.SendTransfer:
+                SendTransfer();
+                return null;
+            case OriginEffect.SendResolve:
+                Report(PassAction.InDoubt, _detail);
+                await OpenLinkAsync();
+                Send(message => message.Resolve = new Resolve());
+                return null;
+            case OriginEffect.Thaw:
+                Thaw();
+                return null;
+            case OriginEffect.OpenGate:
+                _connections.OpenGates();
+                return null;
+            case OriginEffect.HandBack:
+                HandBack();
+                return null;
+            case OriginEffect.CloseSilently:
+                _connections.CloseSilently();
+                return null;
+            case OriginEffect.AwaitRoutingLeft:
+                foreach (Core.FourTuple connection in _connections.Names.DistinctBy(name => name.Local.Address))
+                    _host.Redirection.Leave(connection);
+                Report(PassAction.Released);
+                return new OriginInput.RoutingLeft();
+            case OriginEffect.SendForget:
+                await OpenLinkAsync();
+                Send(message => message.Forget = new Forget { Connections = { _connections.Names.Select(EndPointWire.ToMessage) } });
+                return null;
+            default:
+                throw new InvalidOperationException($"Nobody performs {effect}.");
+        }
+    }
+
+    private async Task SendOfferAsync(CancellationToken cancellationToken)
     {
         await _link.OpenAsync(Options.AnswerTime, cancellationToken);
-        PassMessage message = Message();
-        message.Offer = new Offer { Application = _request.Application, Epoch = Epoch };
-        message.Offer.Connections.Add(EndPointWire.ToMessage(_connection));
-        message.Offer.QueueBytes.Add((ulong)SocketQueues.UnacknowledgedBytes(_request.Socket.SafeHandle));
+        Offer offer = new() { Application = _application, Epoch = _epoch };
+        offer.Connections.Add(_connections.Names.Select(EndPointWire.ToMessage));
+        offer.QueueBytes.Add((ulong)_connections.UnacknowledgedBytes);
         Report(PassAction.Offered);
-        _link.Send(message);
-        PassMessage answer = await ReceiveAsync(Options.AnswerTime, cancellationToken);
-        if (answer.BodyCase == PassMessage.BodyOneofCase.Ready && PassMessages.TicketOf(answer) is { } ticket)
-        {
-            _ticket = ticket;
-            Move(new OriginInput.DestinationReady(ticket));
-            return;
-        }
-
-        RefusalReason reason = answer.BodyCase == PassMessage.BodyOneofCase.Refused ? answer.Refused.Reason : RefusalReason.Invalid;
-        Fail(new OriginInput.DestinationRefused(RefusalReasons.ToFailure(reason)),
-            answer.BodyCase == PassMessage.BodyOneofCase.Refused ? answer.Refused.Detail : $"The destination answered an offer with {answer.BodyCase}.");
-        Report(PassAction.Refused, _detail);
+        Send(message => message.Offer = offer);
     }
 
-    private async Task BeginAsync(CancellationToken cancellationToken)
+    private void Record(OriginEffect.Record effect)
     {
-        Move(new OriginInput.BeginRecorded());
-        Report(PassAction.Begun);
-        _quiesced = true;
-        _applicationState = await _request.QuiesceAsync(cancellationToken);
-        if (_applicationState.Length > AgentLimits.MaxStateBytes)
+        if (effect.Kind == OriginRecord.Done && !_recorded)
+            return; // not even the beginning could be recorded
+        JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms);
+        if (effect.Kind == OriginRecord.Begun)
         {
-            Fail(new OriginInput.StepFailed(PassFailure.NotPassable),
-                $"The application's state has {_applicationState.Length} bytes; the limit is {AgentLimits.MaxStateBytes}.");
-            return;
+            record.Connections.Add(_connections.Names.Select(EndPointWire.ToMessage));
+            (record.Application, record.Destination) = (_application, _destination);
         }
+        else if (effect.Kind == OriginRecord.Sending)
+        {
+            record.Snapshots.Add(_connections.Snapshots.Select(SnapshotWire.ToMessage));
+            record.ApplicationState = UnsafeByteOperations.UnsafeWrap(_applicationState);
+            record.StoodStillSinceNs = (long)(Stopwatch.GetElapsedTime(0) - _connections.StoodStill).TotalNanoseconds;
+            _connections.MarkSent();
+        }
+
+        _host.Journal.Append(record);
+        _recorded = true;
+        if (effect.Kind is OriginRecord.Begun or OriginRecord.Sending)
+            Report(effect.Kind == OriginRecord.Begun ? PassAction.Begun : PassAction.SendingRecorded);
+    }
+
+    private async Task QuiesceAsync(CancellationToken cancellationToken)
+    {
+        _quiesced = true;
+        _applicationState = await _request!.QuiesceAsync(cancellationToken);
+        if (_applicationState.Length > AgentLimits.MaxStateBytes)
+            throw new NotPassableException(NotPassableReason.State, null,
+                $"The application's state has {_applicationState.Length} bytes; the limit is {AgentLimits.MaxStateBytes}.");
 
         // An emptier send queue makes a shorter blackout; what is left of it is carried.
         long started = Stopwatch.GetTimestamp();
-        while (SocketQueues.UnacknowledgedBytes(_request.Socket.SafeHandle) > 0 && Stopwatch.GetElapsedTime(started) < Options.QuiesceTime)
+        while (_connections.UnacknowledgedBytes > 0 && Stopwatch.GetElapsedTime(started) < Options.QuiesceTime)
             await Task.Delay(1, cancellationToken);
-        Report(PassAction.Quiesced, string.Create(CultureInfo.InvariantCulture,
-            $"{SocketQueues.UnacknowledgedBytes(_request.Socket.SafeHandle)} bytes left in the send queue"));
+        Report(PassAction.Quiesced, string.Create(CultureInfo.InvariantCulture, $"{_connections.UnacknowledgedBytes} bytes left in the send queue"));
     }
 
-    private async Task DivertAsync(CancellationToken cancellationToken)
+    private void SendTransfer()
     {
-        _diverting = true;
-        PassMessage message = Message();
-        message.Divert = new Divert { Epoch = Epoch };
-        _link.Send(message);
-        PassMessage answer = await ReceiveAsync(Options.AnswerTime, cancellationToken);
-        if (answer.BodyCase == PassMessage.BodyOneofCase.Diverted)
-            Move(new OriginInput.DivertAcknowledged());
-        else
-            HearVerdict(answer);
-    }
-
-    private void FreezeAndCapture()
-    {
-        SendPendingAcknowledgement(_request.Socket.SafeHandle);
-        _frozen = FrozenConnection.Freeze(_request.Socket.SafeHandle, _host.Gate, (uint)_ticket!.Value.Number, Epoch);
-        Move(new OriginInput.SocketFrozen());
-        Report(PassAction.Frozen);
-        _snapshot = _frozen.Capture();
-        Move(new OriginInput.SnapshotCaptured());
-        Report(PassAction.Captured, string.Create(CultureInfo.InvariantCulture,
-            $"{_snapshot.Unread.Length} bytes unread, {_snapshot.Sent.Length} in flight, {_snapshot.Unsent.Length} unsent"));
-    }
-
-    // The application reads no more, so the window does not grow and the kernel delays acknowledgements. One that is due and does not leave now never
-    // leaves: the restored socket knows of none, and a peer that sends would wait for its retransmission timer (200 ms and more).
-    private static void SendPendingAcknowledgement(SafeHandle socket)
-    {
-        const int Once = 2; // acknowledges, and leaves the delaying of acknowledgements on
-        SocketOption.Get(socket, SocketLevel.IPPROTO_TCP, TcpOption.TCP_QUICKACK, out int quick);
-        SocketOption.Set(socket, SocketLevel.IPPROTO_TCP, TcpOption.TCP_QUICKACK, quick != 0 ? 1 : Once);
-    }
-
-    private void Send()
-    {
-        Transfer transfer = new() { Epoch = Epoch, ApplicationState = UnsafeByteOperations.UnsafeWrap(_applicationState) };
-        transfer.Connections.Add(SnapshotWire.ToMessage(_snapshot!));
+        Transfer transfer = new() { Epoch = _epoch, ApplicationState = UnsafeByteOperations.UnsafeWrap(_applicationState) };
+        transfer.Connections.Add(_connections.Snapshots.Select(SnapshotWire.ToMessage));
         byte[] bytes = transfer.ToByteArray();
-        _frozen!.MarkSent();
-        Move(new OriginInput.SendingRecorded());
         for (int at = 0; at < bytes.Length || at == 0; at += AgentLimits.MaxChunkBytes)
         {
             int length = Math.Min(AgentLimits.MaxChunkBytes, bytes.Length - at);
-            PassMessage message = Message();
-            message.Transfer = new TransferChunk { Data = UnsafeByteOperations.UnsafeWrap(bytes.AsMemory(at, length)), Last = at + length == bytes.Length };
-            if (message.Transfer.Last)
-                message.Transfer.StoodStillUs = (ulong)_frozen.StoodStill.TotalMicroseconds;
-            _link.Send(message);
+            TransferChunk chunk = new() { Data = UnsafeByteOperations.UnsafeWrap(bytes.AsMemory(at, length)), Last = at + length == bytes.Length };
+            if (chunk.Last)
+                chunk.StoodStillUs = (ulong)_connections.StoodStill.TotalMicroseconds;
+            Send(message => message.Transfer = chunk);
         }
 
         Report(PassAction.Sent, bytes.Length.ToString(CultureInfo.InvariantCulture) + " bytes");
     }
 
-    private async Task HearVerdictAsync(TimeSpan limit)
+    // Packets come here again and are held here, until those that the destination has held are here too.
+    private async Task TakeBackAsync(ulong number)
     {
-        while (_state is OriginState.Sending or OriginState.InDoubt)
-            HearVerdict(await ReceiveAsync(limit, CancellationToken.None));
+        foreach (Core.FourTuple connection in _connections.Names)
+        {
+            if (_state is OriginState.Undoing)
+                _host.Hold.Arm(connection);
+            _host.Redirection.Reclaim(connection);
+        }
+
+        await OpenLinkAsync();
+        Send(message => message.Undo = new Undo { Number = number });
     }
 
-    private void HearVerdict(PassMessage message)
+    private void Thaw()
     {
-        if (message.BodyCase != PassMessage.BodyOneofCase.Verdict || PassMessages.TicketOf(message) is not { } ticket)
+        uint slot = (uint)_ticket!.Value.Number;
+        if (_connections.Thaw(_held, slot, _stoodStillSince) is { } faults)
+            Report(PassAction.Broken, faults);
+        Report(PassAction.Thawed, _held.Count.ToString(CultureInfo.InvariantCulture) + " packets came back");
+        _held.Clear();
+    }
+
+    private void HandBack()
+    {
+        if (_quiesced)
+            _request!.Resume();
+        if (_connections.Rebuilt.All(socket => socket is null))
             return;
-        PassVerdict verdict = message.Verdict.Kind switch
+        Arrival arrival = new(_id, _connections.Names, _applicationState, _epoch);
+        if (_heir is { } heir)
+            heir.Go(arrival, _connections.Rebuilt);
+        else
+            foreach (System.Net.Sockets.Socket? socket in _connections.Rebuilt)
+                socket?.Dispose();
+    }
+
+    private async ValueTask OpenLinkAsync()
+    {
+        if (!_link.IsOpen)
+            await _link.OpenAsync(Options.AnswerTime, CancellationToken.None);
+    }
+
+    private async ValueTask<OriginInput> HearAsync(CancellationToken cancellationToken)
+    {
+        if (_next is { } next)
+            return next;
+        bool mayGiveUp = _state is OriginState.Offering or OriginState.Beginning or OriginState.Diverting or OriginState.Freezing;
+        bool waits = _state is OriginState.InDoubt or OriginState.Undoing or OriginState.Thawed;
+        if (waits && !_link.IsOpen)
+        {
+            await Task.Delay(_pause, CancellationToken.None);
+            _pause = _pause * 2 < Options.ResolveBackOffMax ? _pause * 2 : Options.ResolveBackOffMax;
+            return new OriginInput.TimeIsUp();
+        }
+
+        try
+        {
+            TimeSpan limit = _state is OriginState.Sending ? Options.DecisionTime : Options.AnswerTime;
+            while (true)
+            {
+                PassMessage message = await _link.ReceiveAsync(limit, mayGiveUp ? cancellationToken : CancellationToken.None);
+                if (PassMessages.IdOf(message) == _id && (_ticket is null || PassMessages.TicketOf(message) == _ticket) && InputOf(message) is { } input)
+                    return input;
+            }
+        }
+        catch (LinkException e)
+        {
+            _detail = e.Message;
+            return new OriginInput.LinkLost();
+        }
+        catch (TimeoutException e)
+        {
+            _detail = e.Message;
+            return new OriginInput.TimeIsUp();
+        }
+        catch (OperationCanceledException)
+        {
+            _detail = "The pass was cancelled.";
+            return new OriginInput.StepFailed(PassFailure.Cancelled);
+        }
+    }
+
+    // Null: it says nothing to the table.
+    private OriginInput? InputOf(PassMessage message)
+    {
+        switch (message.BodyCase)
+        {
+            case PassMessage.BodyOneofCase.Ready when _ticket is null && PassMessages.TicketOf(message) is { } ticket:
+                _ticket = ticket;
+                return new OriginInput.ReadyHeard(ticket);
+            case PassMessage.BodyOneofCase.Refused:
+                Report(PassAction.Refused, _detail = message.Refused.Detail);
+                return new OriginInput.OfferRefused(RefusalReasons.ToFailure(message.Refused.Reason));
+            case PassMessage.BodyOneofCase.Diverted:
+                return new OriginInput.RedirectionAcknowledged(message.Diverted.Number);
+            case PassMessage.BodyOneofCase.Held:
+                if (_state is OriginState.Undoing)
+                    _held.AddRange(message.Held.Packets.Select(packet => packet.ToByteArray()));
+                return null;
+            case PassMessage.BodyOneofCase.Undone:
+                return new OriginInput.RedirectionAcknowledged(message.Undone.Number);
+            case PassMessage.BodyOneofCase.Verdict when PassMessages.TicketOf(message) is { } ticket:
+                return InputOf(message.Verdict, ticket);
+            default:
+                return null;
+        }
+    }
+
+    private OriginInput InputOf(Verdict verdict, PassTicket ticket)
+    {
+        PassFailure failure = RefusalReasons.ToFailure(verdict.Reason);
+        if (verdict.Kind != VerdictKind.Accepted)
+            Report(PassAction.Refused, _detail = verdict.Detail);
+        if (_state is OriginState.Offering)
+            return new OriginInput.OfferRefused(failure); // it could not keep its word even for an offer
+        return new OriginInput.VerdictHeard(ticket, verdict.Kind switch
         {
             VerdictKind.Accepted => PassVerdict.Accepted,
             VerdictKind.Refused => PassVerdict.Refused,
             _ => PassVerdict.Unknown,
-        };
-        if (verdict != PassVerdict.Accepted)
-            Report(PassAction.Refused, _detail = message.Verdict.Detail);
-        Move(new OriginInput.VerdictHeard(ticket, verdict, RefusalReasons.ToFailure(message.Verdict.Reason)));
+        }, failure);
     }
 
-    // Nothing is known: neither thaw nor close, ask until there is an answer.
-    private async Task ResolveAsync()
+    private void Send(Action<PassMessage> body)
     {
-        Report(PassAction.InDoubt, _detail);
-        TimeSpan pause = Options.ResolveBackOff;
-        while (_state is OriginState.InDoubt)
-        {
-            try
-            {
-                await _link.OpenAsync(Options.AnswerTime, CancellationToken.None);
-                PassMessage message = Message();
-                message.Resolve = new Resolve();
-                _link.Send(message);
-                await HearVerdictAsync(Options.AnswerTime);
-            }
-            catch (Exception e) when (e is LinkException or TimeoutException)
-            {
-                await Task.Delay(pause);
-                pause = pause * 2 < Options.ResolveBackOffMax ? pause * 2 : Options.ResolveBackOffMax;
-            }
-        }
+        PassMessage message = PassMessages.New(_id, _ticket);
+        body(message);
+        _link.Send(message);
     }
 
-    private async Task UndoAsync()
-    {
-        List<byte[]> held = [];
-        if (_diverting)
-        {
-            // Packets come here again and are held here, until those that the destination has held are here too.
-            _host.Hold.Arm(_connection);
-            _host.Redirection.Reclaim(_connection);
-            await TakeBackAsync(held);
-        }
-
-        void Replay()
-        {
-            foreach (byte[] frame in held)
-                _host.Hold.Inject(frame);
-            _host.Hold.Replay(_connection);
-        }
-
-        if (_frozen is not null)
-            _frozen.Thaw(_diverting ? Replay : null);
-        else if (_diverting)
-            Replay();
-        Report(PassAction.Thawed, held.Count.ToString(CultureInfo.InvariantCulture) + " packets came back");
-        _request.Resume();
-        SendLast(opened: true);
-        Move(new OriginInput.UndoCompleted());
-    }
-
-    // The destination may be gone: then what it held is lost, and the peer sends it again.
-    private async Task TakeBackAsync(List<byte[]> held)
-    {
-        try
-        {
-            if (!_link.IsOpen)
-                await _link.OpenAsync(Options.AnswerTime, CancellationToken.None);
-            PassMessage message = Message();
-            message.Undo = new Undo { Epoch = Epoch };
-            _link.Send(message);
-            while (true)
-            {
-                PassMessage answer = await ReceiveAsync(Options.AnswerTime, CancellationToken.None);
-                if (answer.BodyCase == PassMessage.BodyOneofCase.Held)
-                    held.AddRange(answer.Held.Packets.Select(packet => packet.ToByteArray()));
-                else if (answer.BodyCase == PassMessage.BodyOneofCase.Undone)
-                    return;
-            }
-        }
-        catch (Exception e) when (e is LinkException or TimeoutException)
-        {
-            _detail += $" The undo was not acknowledged: {e.Message}";
-        }
-    }
-
-    private void Release()
-    {
-        _frozen!.Release();
-        _host.Redirection.Leave(_connection);
-        _frozen.OpenGate();
-        Report(PassAction.Released);
-        Move(new OriginInput.RoutingLeft());
-        SendLast(opened: false);
-    }
-
-    private void SendLast(bool opened)
-    {
-        if (_ticket is null)
-            return;
-        try
-        {
-            if (opened)
-            {
-                PassMessage message = Message();
-                message.Opened = new Opened();
-                _link.Send(message);
-            }
-
-            PassMessage forget = Message();
-            forget.Forget = new Forget();
-            _link.Send(forget);
-        }
-        catch (LinkException)
-        {
-            // The destination keeps its verdict longer than needed, no more.
-        }
-    }
-
-    private async Task<PassMessage> ReceiveAsync(TimeSpan limit, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            PassMessage message = await _link.ReceiveAsync(limit, cancellationToken);
-            if (PassMessages.IdOf(message) == _id && (_ticket is null || PassMessages.TicketOf(message) == _ticket))
-                return message;
-        }
-    }
-
-    private PassMessage Message() => PassMessages.New(_id, _ticket);
-
-    private void Fail(OriginInput input, string detail)
-    {
-        _detail = detail;
-        Move(input);
-    }
-
-    private void Move(OriginInput input) => _state = OriginTable.Next(_state, input);
+    private static string Describe(IReadOnlyList<Core.ConnectionSnapshot> snapshots) => string.Create(CultureInfo.InvariantCulture,
+        $"{snapshots.Sum(one => one.Unread.Length)} bytes unread, {snapshots.Sum(one => one.Sent.Length)} in flight, {snapshots.Sum(one => one.Unsent.Length)} unsent");
 
     private void Report(PassAction action, string detail = "") =>
-        _observer(new PassStep(_id, _connection, PassSide.Origin, action, Stopwatch.GetTimestamp(), detail));
+        _observer(new PassStep(_id, _connections.Names[0], PassSide.Origin, action, Stopwatch.GetTimestamp(), detail));
 }

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
+using Tcpcp.Agent.Journal;
 using Tcpcp.Core;
+using Tcpcp.Core.Wire;
 
 namespace Tcpcp.Agent.Passing;
 
@@ -25,15 +27,21 @@ internal sealed class PassAgent : IDisposable
 
     /// <param name="interfaceName">The interface that peers and the other hosts are behind.</param>
     /// <param name="observer">Hears of every step.</param>
-    public static PassAgent Open(string interfaceName, PassOptions options, PassObserver observer) =>
-        new(HostServices.Open(interfaceName, options), observer);
+    /// <param name="journal">Where passes that are not ended are found after a restart; null: nowhere, they end with the process.</param>
+    public static PassAgent Open(string interfaceName, PassOptions options, PassObserver observer, IPassJournal? journal = null) =>
+        new(HostServices.Open(interfaceName, options, journal ?? new MemoryJournal()), observer);
 
     public void Register(IPassReceiver receiver) => _destination.Register(receiver);
 
-    /// <summary>Listens for other agents until this is disposed. The link is neither encrypted nor authenticated: only on a network of trusted hosts.</summary>
+    /// <summary>
+    /// Goes on with what the journal has, then listens for other agents until this is disposed: the applications must be registered. The link is neither
+    /// encrypted nor authenticated: only on a network of trusted hosts.
+    /// </summary>
     public void Listen(IPEndPoint endPoint)
     {
         _ownAddress = endPoint.Address;
+        foreach (JournalRecord record in _host.Journal.ReadAtStart())
+            Recover(record);
         Socket listener = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         listener.Bind(endPoint);
         listener.Listen();
@@ -42,7 +50,16 @@ internal sealed class PassAgent : IDisposable
 
     /// <summary>Passes a connection to the agent at <paramref name="destination"/>.</summary>
     public Task<PassResult> PassAsync(PassRequest request, IPEndPoint destination, CancellationToken cancellationToken) =>
-        OriginPass.RunAsync(_host, request, token => ConnectAsync(destination, token), _observer, cancellationToken);
+        OriginPass.RunAsync(_host, request, token => ConnectAsync(destination, token), destination.ToString(), _observer, cancellationToken);
+
+    private void Recover(JournalRecord record)
+    {
+        if (record.Side == JournalSide.Destination)
+            _destination.Recover(record);
+        else
+            _ = OriginPass.RecoverAsync(_host, record, token => ConnectAsync(IPEndPoint.Parse(record.Destination), token),
+                _destination.FindReceiver(record.Application), _observer);
+    }
 
     public void Dispose()
     {

@@ -11,9 +11,12 @@ internal static class PassMessages
     {
         PassMessage message = new() { PassId = ByteString.CopyFrom(pass.Value.ToByteArray()) };
         if (ticket is { } known)
-            message.Ticket = new Ticket { Incarnation = ByteString.CopyFrom(known.Incarnation.ToByteArray()), Number = known.Number };
+            message.Ticket = ToMessage(known);
         return message;
     }
+
+    public static Ticket ToMessage(PassTicket ticket) =>
+        new() { Incarnation = ByteString.CopyFrom(ticket.Incarnation.ToByteArray()), Number = ticket.Number };
 
     /// <returns>Null if the message has no proper identity.</returns>
     public static PassId? IdOf(PassMessage message) => message.PassId.Length == 16 ? new PassId(new Guid(message.PassId.Span)) : null;

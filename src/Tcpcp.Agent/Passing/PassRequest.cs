@@ -1,30 +1,40 @@
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace Tcpcp.Agent.Passing;
 
-/// <summary>A connection that an application wants to pass.</summary>
+/// <summary>Connections that an application wants to pass together: all of them or none.</summary>
 internal sealed record PassRequest
 {
-    /// <summary>The connection. After a pass that succeeded it is closed.</summary>
-    public required Socket Socket { get; init; }
+    /// <summary>The connections, one or more. After a pass that succeeded they are closed.</summary>
+    public required IReadOnlyList<Socket> Sockets { get; init; }
 
     /// <summary>Name under which the application at the destination is registered.</summary>
     public required string Application { get; init; }
 
-    /// <summary>Number of the redirection that brought the connection here; 0 if it was never passed.</summary>
+    /// <summary>Number of the redirection that brought the connections here; 0 if they were never passed.</summary>
     public ulong Epoch { get; init; }
 
     /// <summary>Stops writing and reading at a boundary of the application's choice and gives its state. Called once, when the destination is ready.</summary>
     public required Func<CancellationToken, ValueTask<ReadOnlyMemory<byte>>> QuiesceAsync { get; init; }
 
-    /// <summary>The pass did not succeed and the connection goes on here: write and read again. Called after a quiesce only.</summary>
+    /// <summary>The pass did not succeed and the connections go on here: write and read again. Called after a quiesce only.</summary>
     public required Action Resume { get; init; }
+
+    /// <summary>Hears of the pass before anything changes: what it needs to know should this agent lose its journal.</summary>
+    public Action<PassNote>? Begun { get; init; }
 }
 
-/// <summary>A connection that comes, with what its application said.</summary>
+/// <summary>What an application notes of a pass of its connections.</summary>
+/// <param name="Destination">How the origin reaches the destination.</param>
+/// <param name="Ticket">The destination's.</param>
+/// <param name="Epoch">Number of the redirection.</param>
+internal readonly record struct PassNote(Core.PassId Pass, string Destination, Core.PassTicket Ticket, ulong Epoch);
+
+/// <summary>Connections that come, with what their application said.</summary>
 /// <param name="State">The application's state.</param>
-/// <param name="Epoch">Number of this redirection; the next pass of the connection needs it.</param>
-internal readonly record struct Arrival(Core.PassId Pass, Core.FourTuple Connection, ReadOnlyMemory<byte> State, ulong Epoch);
+/// <param name="Epoch">Number of this redirection; the next pass of the connections needs it.</param>
+internal sealed record Arrival(Core.PassId Pass, IReadOnlyList<Core.FourTuple> Connections, ReadOnlyMemory<byte> State, ulong Epoch);
 
 /// <summary>An application that takes connections.</summary>
 internal interface IPassReceiver
@@ -32,10 +42,11 @@ internal interface IPassReceiver
     /// <summary>Name that origins offer connections for.</summary>
     string Application { get; }
 
-    /// <summary>Looks at the state of a connection that is restored and does not live yet; it must be quick, the peer is waiting.</summary>
-    /// <returns>Null to take it, else why not, in one sentence.</returns>
-    string? Examine(Arrival arrival);
+    /// <summary>Looks at the state of connections that are restored and do not live yet; it must be quick, the peers are waiting.</summary>
+    /// <param name="dormant">Their sockets, in the order of the arrival's connections: to be kept until <see cref="Go"/>, not to be used, and let go if it does not come.</param>
+    /// <returns>Null to take them, else why not, in one sentence.</returns>
+    string? Examine(Arrival arrival, IReadOnlyList<SafeHandle> dormant);
 
-    /// <summary>The connection lives here: go on. The socket is the application's now.</summary>
-    void Go(Arrival arrival, Socket socket);
+    /// <summary>The connections live here: go on. The sockets are the application's now; null stands for one that ended meanwhile.</summary>
+    void Go(Arrival arrival, IReadOnlyList<Socket?> sockets);
 }

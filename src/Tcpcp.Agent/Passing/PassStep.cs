@@ -19,10 +19,13 @@ internal enum PassAction
     Diverted,
     Frozen,
     Captured,
+    SendingRecorded,
     Sent,
     Received,
     Restored,
     Accepted,
+    Activating,
+    Woken,
     Replayed,
     Activated,
     Broken,
@@ -32,6 +35,7 @@ internal enum PassAction
     InDoubt,
     Undone,
     Thawed,
+    Recovered,
 }
 
 /// <summary>One step of a pass, for timelines and logs.</summary>

@@ -8,9 +8,9 @@ namespace Tcpcp.Agent.Redirection;
 /// </summary>
 internal interface IRedirection
 {
-    /// <summary>At the origin, before anything has changed: can this connection's packets be moved without harm to others?</summary>
+    /// <summary>At the origin, before anything has changed: can the packets of these connections be moved without harm to others?</summary>
     /// <returns>Null if so, else why not, in one sentence.</returns>
-    string? FindObstacle(FourTuple connection);
+    string? FindObstacle(IReadOnlyList<FourTuple> connections);
 
     /// <summary>At the destination: the packets come here.</summary>
     void Divert(FourTuple connection);

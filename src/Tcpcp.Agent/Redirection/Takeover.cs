@@ -32,16 +32,19 @@ internal sealed class Takeover : IRedirection, IDisposable
         _announcement = AddressAnnouncement.Open(_link.Index, _link.HardwareAddress);
     }
 
-    public string? FindObstacle(FourTuple connection)
+    public string? FindObstacle(IReadOnlyList<FourTuple> connections) =>
+        connections.Select(connection => connection.Local.Address).Distinct().Select(address => FindObstacle(address, connections))
+            .FirstOrDefault(obstacle => obstacle is not null);
+
+    private string? FindObstacle(IPAddress address, IReadOnlyList<FourTuple> connections)
     {
-        IPAddress address = connection.Local.Address;
         if (!_route.Addresses.List(_link.Index).Any(assigned => assigned.Address == InterfaceAddress.Single(address)))
         {
             int bits = address.AddressFamily == AddressFamily.InterNetworkV6 ? 128 : 32;
             return $"{address} is not an address of its own (/{bits}) on {_link.Name}: it cannot move to another host.";
         }
 
-        int others = _sockets.List().Count(socket => socket.Connection.Local.Address.Equals(address) && socket.Connection != connection
+        int others = _sockets.List().Count(socket => socket.Connection.Local.Address.Equals(address) && !connections.Contains(socket.Connection)
             && socket.State is not (TcpState.TimeWait or TcpState.FinWait2 or TcpState.Closing or TcpState.LastAck));
         return others == 0 ? null : $"{others} other connections have the address {address}; taking it over would cut them off. Pass or end them first.";
     }

@@ -83,6 +83,9 @@ internal sealed class ConnectionGate : IDisposable
     /// <returns>False if it was open.</returns>
     public bool Open(FourTuple connection) => _elements.Remove(s_closed, connection);
 
+    /// <summary>The connections whose packets it drops.</summary>
+    public IReadOnlyList<FourTuple> Closed => ListClosed(_elements) ?? [];
+
     /// <summary>The connections whose packets the gate of the calling thread's network namespace drops; null: there is no gate.</summary>
     internal static IReadOnlyList<FourTuple>? ListClosed(SetElements elements) => elements.List(s_closed);
 

@@ -1,0 +1,97 @@
+using Google.Protobuf;
+using Tcpcp.Agent.Passing;
+using Tcpcp.Core;
+using Tcpcp.Core.Passing;
+using Tcpcp.Core.Wire;
+
+namespace Tcpcp.Agent.Journal;
+
+/// <summary>Records of the tables as the journal has them.</summary>
+internal static class JournalRecords
+{
+    public static JournalRecord New(PassId pass, OriginRecord kind, PassTerms terms) => New(pass, JournalSide.Origin, StepOf(kind), terms);
+
+    public static JournalRecord New(PassId pass, DestinationRecord kind, PassTerms terms) => New(pass, JournalSide.Destination, StepOf(kind), terms);
+
+    /// <summary>A later record of a pass over the one before: what it leaves out keeps its value.</summary>
+    public static JournalRecord Merge(JournalRecord? before, JournalRecord after)
+    {
+        if (before is null)
+            return after;
+        JournalRecord merged = after.Clone();
+        if (merged.Connections.Count == 0)
+            merged.Connections.Add(before.Connections);
+        if (merged.Snapshots.Count == 0)
+            merged.Snapshots.Add(before.Snapshots);
+        if (merged.ApplicationState.IsEmpty)
+            merged.ApplicationState = before.ApplicationState;
+        if (merged.Application.Length == 0)
+            merged.Application = before.Application;
+        if (merged.Destination.Length == 0)
+            merged.Destination = before.Destination;
+        if (merged.StoodStillSinceNs == 0)
+            merged.StoodStillSinceNs = before.StoodStillSinceNs;
+        return merged;
+    }
+
+    /// <summary>The pass needs no memory any more on that side.</summary>
+    public static bool IsLast(JournalRecord record) => record.Step is JournalStep.Done or JournalStep.Forgotten;
+
+    /// <exception cref="InvalidDataException">It is not a record that this program has made.</exception>
+    public static PassId IdOf(JournalRecord record) =>
+        record.PassId.Length == 16 ? new PassId(new Guid(record.PassId.Span)) : throw new InvalidDataException("A journal record lacks its pass.");
+
+    /// <exception cref="InvalidDataException">It is not a record that this program has made.</exception>
+    public static PassTerms TermsOf(JournalRecord record) => record.Ticket is { Incarnation.Length: 16 } ticket
+        ? new PassTerms(new PassTicket(new Guid(ticket.Incarnation.Span), ticket.Number), record.Epoch)
+        : throw new InvalidDataException($"The journal record of pass {IdOf(record)} lacks its ticket.");
+
+    public static OriginRecord OriginKindOf(JournalRecord record) => record.Step switch
+    {
+        JournalStep.Begun => OriginRecord.Begun,
+        JournalStep.Sending => OriginRecord.Sending,
+        JournalStep.Undoing => OriginRecord.Undoing,
+        JournalStep.Releasing => OriginRecord.Releasing,
+        JournalStep.Done => OriginRecord.Done,
+        _ => throw new InvalidDataException($"The journal has a record {record.Step} of an origin."),
+    };
+
+    public static DestinationRecord DestinationKindOf(JournalRecord record) => record.Step switch
+    {
+        JournalStep.Offered => DestinationRecord.Offered,
+        JournalStep.Accepted => DestinationRecord.Accepted,
+        JournalStep.Activating => DestinationRecord.Activating,
+        JournalStep.Active => DestinationRecord.Active,
+        JournalStep.Refused => DestinationRecord.Refused,
+        JournalStep.Forgotten => DestinationRecord.Forgotten,
+        _ => throw new InvalidDataException($"The journal has a record {record.Step} of a destination."),
+    };
+
+    private static JournalRecord New(PassId pass, JournalSide side, JournalStep step, PassTerms terms) => new()
+    {
+        PassId = ByteString.CopyFrom(pass.Value.ToByteArray()),
+        Side = side,
+        Step = step,
+        Ticket = PassMessages.ToMessage(terms.Ticket),
+        Epoch = terms.Epoch,
+    };
+
+    private static JournalStep StepOf(OriginRecord kind) => kind switch
+    {
+        OriginRecord.Begun => JournalStep.Begun,
+        OriginRecord.Sending => JournalStep.Sending,
+        OriginRecord.Undoing => JournalStep.Undoing,
+        OriginRecord.Releasing => JournalStep.Releasing,
+        _ => JournalStep.Done,
+    };
+
+    private static JournalStep StepOf(DestinationRecord kind) => kind switch
+    {
+        DestinationRecord.Offered => JournalStep.Offered,
+        DestinationRecord.Accepted => JournalStep.Accepted,
+        DestinationRecord.Activating => JournalStep.Activating,
+        DestinationRecord.Active => JournalStep.Active,
+        DestinationRecord.Refused => JournalStep.Refused,
+        _ => JournalStep.Forgotten,
+    };
+}

@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Tcpcp.Core;
+using Tcpcp.Linux;
+using FourTuple = Tcpcp.Core.FourTuple;
+
+namespace Tcpcp.Agent.Passing;
+
+/// <summary>The connections of a pass at the destination: behind the gate, dormant, then alive.</summary>
+internal sealed class DestinationConnections(HostServices host, IReadOnlyList<FourTuple> names, uint slot)
+{
+    private readonly List<DormantConnection?> _dormant = [];
+    private readonly List<SafeSocketHandle?> _awake = [];
+    private readonly HashSet<FourTuple> _closedGates = [];
+
+    public IReadOnlyList<FourTuple> Names => names;
+
+    /// <summary>Whether this pass keeps a gate closed.</summary>
+    public bool HasClosedGate => _closedGates.Count > 0;
+
+    /// <summary>The dormant sockets, in the order of the names.</summary>
+    public IReadOnlyList<SafeHandle> Dormant => [.. _dormant.Select(dormant => dormant!.Socket)];
+
+    /// <exception cref="InvalidOperationException">Another pass has closed the gate of one.</exception>
+    public void CloseGates()
+    {
+        foreach (FourTuple name in names)
+        {
+            if (!host.Gate.Close(name))
+                throw new InvalidOperationException($"The gate of {name} is closed by another pass.");
+            _closedGates.Add(name);
+        }
+    }
+
+    /// <summary>After the death of this agent: the gates that are closed are this pass's.</summary>
+    public void RecoverGates() => _closedGates.UnionWith(names.Intersect(host.Gate.Closed));
+
+    public void ArmHold()
+    {
+        foreach (FourTuple name in names)
+            host.Hold.Arm(name);
+    }
+
+    /// <summary>Makes the sockets, all or none.</summary>
+    /// <param name="snapshots">Of the named connections, validated.</param>
+    public void Restore(IReadOnlyList<Core.ConnectionSnapshot> snapshots, long stoodStillSince)
+    {
+        foreach (Core.ConnectionSnapshot snapshot in snapshots)
+            _dormant.Add(DormantConnection.Restore(snapshot, host.Gate, slot, stoodStillSince));
+        foreach (FourTuple name in names)
+            host.Redirection.AwaitArrival(name);
+    }
+
+    /// <summary>Makes the sockets again after the death of their holders. One whose gate is open may have lived already: it ended with them.</summary>
+    /// <returns>What could not be made again; null if all could.</returns>
+    public string? Recover(IReadOnlyList<Core.ConnectionSnapshot> snapshots, long stoodStillSince)
+    {
+        List<string> faults = [];
+        foreach (Core.ConnectionSnapshot snapshot in snapshots)
+        {
+            try
+            {
+                _dormant.Add(_closedGates.Contains(snapshot.Connection) ? DormantConnection.Restore(snapshot, host.Gate, slot, stoodStillSince) : null);
+                if (_dormant[^1] is null)
+                    faults.Add($"{snapshot.Connection} lived already, and ended with its application.");
+            }
+            catch (Exception e) when (e is KernelException or NotRestorableException)
+            {
+                _dormant.Add(null);
+                faults.Add(e.Message);
+            }
+        }
+
+        return faults.Count == 0 ? null : string.Join(' ', faults);
+    }
+
+    /// <summary>The sockets can receive and send; their packets are still held.</summary>
+    public void Wake()
+    {
+        foreach (DormantConnection? dormant in _dormant)
+        {
+            _awake.Add(dormant?.Wake(host.Hold.HighestAcknowledgement(dormant.Connection)));
+            if (dormant is not null)
+                _closedGates.Remove(dormant.Connection);
+        }
+    }
+
+    /// <summary>What was held arrives, and what was never sent leaves.</summary>
+    /// <returns>How many packets were replayed and dropped; and what could not go on and has been reset: this host owned it and its stream had a hole.</returns>
+    public (int Replayed, int Dropped, string? Broken) Finish()
+    {
+        (int replayed, int dropped) = (0, 0);
+        List<string> broken = [];
+        for (int i = 0; i < _dormant.Count; i++)
+        {
+            using DormantConnection? dormant = _dormant[i];
+            (int count, int lost) = host.Hold.Replay(names[i]);
+            (replayed, dropped) = (replayed + count, dropped + lost);
+            try
+            {
+                dormant?.Finish();
+            }
+            catch (KernelException e)
+            {
+                broken.Add($"{names[i]}: {e.Message}");
+                using Socket socket = new(_awake[i]!) { LingerState = new LingerOption(true, 0) };
+                _awake[i] = null;
+            }
+        }
+
+        _dormant.Clear();
+        return (replayed, dropped, broken.Count == 0 ? null : string.Join(' ', broken));
+    }
+
+    /// <summary>The sockets that live, for the application; null stands for one that ended.</summary>
+    public IReadOnlyList<Socket?> TakeSockets()
+    {
+        Socket?[] sockets = [.. _awake.Select(handle => handle is null ? null : new Socket(handle))];
+        _awake.Clear();
+        return sockets;
+    }
+
+    /// <summary>Closes the copies silently; the gates stay closed.</summary>
+    public void Discard()
+    {
+        foreach (DormantConnection? dormant in _dormant)
+            dormant?.Dispose();
+        _dormant.Clear();
+    }
+
+    /// <summary>The packets go to the origin again.</summary>
+    /// <returns>What was held, for it.</returns>
+    public IReadOnlyList<byte[]> GiveBack()
+    {
+        foreach (FourTuple name in names.DistinctBy(name => name.Local.Address))
+            host.Redirection.Undo(name);
+        return [.. names.SelectMany(host.Hold.Take)];
+    }
+
+    /// <summary>Drops what is held and what comes: nobody has asked for it.</summary>
+    public void StopHolding()
+    {
+        foreach (FourTuple name in names)
+            host.Hold.Take(name);
+    }
+
+    /// <summary>Opens the gates that this pass has closed.</summary>
+    public void OpenGates()
+    {
+        foreach (FourTuple name in _closedGates)
+        {
+            host.Hold.Take(name);
+            host.Gate.Open(name);
+        }
+
+        _closedGates.Clear();
+    }
+}

@@ -1,0 +1,178 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Tcpcp.Agent.Hold;
+using Tcpcp.Capture;
+using Tcpcp.Core;
+using Tcpcp.Gate;
+using Tcpcp.Linux;
+using Tcpcp.Linux.Tcp;
+using FourTuple = Tcpcp.Core.FourTuple;
+
+namespace Tcpcp.Agent.Passing;
+
+/// <summary>The connections of a pass at the origin: their sockets, or what a journal still has of them.</summary>
+internal sealed class OriginConnections : IDisposable
+{
+    private readonly HostServices _host;
+    private readonly IReadOnlyList<Socket> _sockets;
+    private readonly List<ConnectionLock> _locks = [];
+    private readonly List<FrozenConnection> _frozen = [];
+    private readonly List<Socket?> _rebuilt = [];
+
+    private OriginConnections(HostServices host, IReadOnlyList<FourTuple> names, IReadOnlyList<Socket> sockets)
+    {
+        _host = host;
+        Names = names;
+        _sockets = sockets;
+    }
+
+    public IReadOnlyList<FourTuple> Names { get; }
+
+    /// <summary>The snapshots, once they are taken or read from the journal.</summary>
+    public IReadOnlyList<Core.ConnectionSnapshot> Snapshots { get; private set; } = [];
+
+    /// <summary>How long the connections have stood still.</summary>
+    public TimeSpan StoodStill => _frozen.Count == 0 ? TimeSpan.Zero : _frozen.Min(frozen => frozen.StoodStill);
+
+    /// <summary>Sockets that were made again after the death of their application; null stands for one that could not be.</summary>
+    public IReadOnlyList<Socket?> Rebuilt => _rebuilt;
+
+    /// <summary>Bytes that wait in the send queues.</summary>
+    public int UnacknowledgedBytes => _sockets.Sum(socket => SocketQueues.UnacknowledgedBytes(socket.SafeHandle));
+
+    /// <summary>Looks whether sockets can be passed, and locks their connections. Nothing changes.</summary>
+    /// <exception cref="NotPassableException">One cannot.</exception>
+    public static OriginConnections Take(HostServices host, IReadOnlyList<Socket> sockets)
+    {
+        if (sockets.Count == 0)
+            throw new ArgumentException("A pass needs a connection.", nameof(sockets));
+        List<FourTuple> names = [];
+        OriginConnections connections = new(host, names, sockets);
+        try
+        {
+            foreach (Socket socket in sockets)
+            {
+                FourTuple name = Passability.Require(socket.SafeHandle, host.Gate.Options, out _).Connection;
+                connections._locks.Add(ConnectionLock.TryTake(socket.SafeHandle)
+                    ?? throw new NotPassableException(NotPassableReason.AlreadyPassing, name, "another pass of it is open."));
+                names.Add(name);
+            }
+
+            return connections;
+        }
+        catch
+        {
+            connections.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>After the death of agent and application: their sockets are gone.</summary>
+    public static OriginConnections Recover(HostServices host, IReadOnlyList<FourTuple> names, IReadOnlyList<Core.ConnectionSnapshot> snapshots) =>
+        new(host, names, []) { Snapshots = snapshots };
+
+    /// <summary>Closes the gates, and enters repair mode.</summary>
+    public void Freeze(uint slot, ulong epoch)
+    {
+        foreach (Socket socket in _sockets)
+        {
+            SendPendingAcknowledgement(socket.SafeHandle);
+            _frozen.Add(FrozenConnection.Freeze(socket.SafeHandle, _host.Gate, slot, epoch));
+        }
+    }
+
+    public void Capture() => Snapshots = [.. _frozen.Select(frozen => frozen.Capture())];
+
+    /// <summary>From now on only the verdict decides.</summary>
+    public void MarkSent()
+    {
+        foreach (FrozenConnection frozen in _frozen)
+            frozen.MarkSent();
+    }
+
+    /// <summary>Lets the connections go on here, with the peers' packets that were held.</summary>
+    /// <param name="held">By the destination.</param>
+    /// <param name="slot">Number of the pass, for sockets that have to be made again.</param>
+    /// <param name="stoodStillSince">For those: since when, as a time stamp of this host.</param>
+    /// <returns>What went wrong; null if nothing. A connection that could not go on has ended.</returns>
+    public string? Thaw(IReadOnlyList<byte[]> held, uint slot, long stoodStillSince)
+    {
+        List<string> faults = [];
+        for (int i = 0; i < Names.Count; i++)
+        {
+            int number = i;
+            try
+            {
+                if (_frozen.Count > i)
+                    _frozen[i].Thaw(() => Replay(Names[number], held));
+                else if (_sockets.Count > 0)
+                    Replay(Names[i], held); // diverted, and not frozen yet
+                else
+                    _rebuilt.Add(Rebuild(i, held, slot, stoodStillSince));
+            }
+            catch (Exception e) when (e is KernelException or NotRestorableException or NotPassableException or ObjectDisposedException)
+            {
+                faults.Add($"{Names[i]}: {e.Message}");
+                if (_sockets.Count == 0)
+                    _rebuilt.Add(null);
+            }
+        }
+
+        return faults.Count == 0 ? null : string.Join(' ', faults);
+    }
+
+    /// <summary>Closes the copies: nothing is sent, and the gates stay closed.</summary>
+    public void CloseSilently()
+    {
+        foreach (FrozenConnection frozen in _frozen)
+            frozen.Release();
+    }
+
+    public void OpenGates()
+    {
+        foreach (FourTuple connection in Names)
+            _host.Gate.Open(connection);
+    }
+
+    public void Dispose()
+    {
+        foreach (ConnectionLock taken in _locks)
+            taken.Dispose();
+    }
+
+    // The application reads no more, so the window does not grow and the kernel delays acknowledgements. One that is due and does not leave now never
+    // leaves: the restored socket knows of none, and a peer that sends would wait for its retransmission timer (200 ms and more).
+    private static void SendPendingAcknowledgement(SafeHandle socket)
+    {
+        const int Once = 2; // acknowledges, and leaves the delaying of acknowledgements on
+        SocketOption.Get(socket, SocketLevel.IPPROTO_TCP, TcpOption.TCP_QUICKACK, out int quick);
+        SocketOption.Set(socket, SocketLevel.IPPROTO_TCP, TcpOption.TCP_QUICKACK, quick != 0 ? 1 : Once);
+    }
+
+    private void Replay(FourTuple connection, IReadOnlyList<byte[]> held)
+    {
+        foreach (byte[] frame in held)
+        {
+            if (HeldFrame.TryParse(frame, out HeldFrame? parsed) && parsed.Value.Connection == connection)
+                _host.Hold.Inject(frame);
+        }
+
+        _host.Hold.Replay(connection);
+    }
+
+    // Without a snapshot it was not frozen for long when its application died: the kernel has closed it, as that of any program.
+    private Socket? Rebuild(int number, IReadOnlyList<byte[]> held, uint slot, long stoodStillSince)
+    {
+        if (Snapshots.Count <= number)
+        {
+            _host.Hold.Take(Names[number]);
+            return null;
+        }
+
+        using DormantConnection dormant = DormantConnection.Restore(Snapshots[number], _host.Gate, slot, stoodStillSince);
+        SafeSocketHandle socket = dormant.Wake(_host.Hold.HighestAcknowledgement(Names[number]));
+        Replay(Names[number], held);
+        dormant.Finish();
+        return new Socket(socket);
+    }
+}

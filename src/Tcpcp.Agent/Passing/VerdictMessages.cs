@@ -1,0 +1,16 @@
+using Tcpcp.Core.Passing;
+using Tcpcp.Core.Wire;
+
+namespace Tcpcp.Agent.Passing;
+
+/// <summary>Verdicts as the wire has them.</summary>
+internal static class VerdictMessages
+{
+    /// <param name="detail">Why it was refused, for a person.</param>
+    public static Verdict New(DestinationEffect.SendVerdict verdict, string detail) => verdict.Verdict switch
+    {
+        PassVerdict.Accepted => new Verdict { Kind = VerdictKind.Accepted },
+        PassVerdict.Refused => new Verdict { Kind = VerdictKind.Refused, Reason = RefusalReasons.FromFailure(verdict.Failure), Detail = detail },
+        _ => new Verdict { Kind = VerdictKind.Unknown, Detail = "The destination has lost its memory of this pass." },
+    };
+}
