@@ -33,8 +33,13 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
         }
     }
 
-    /// <summary>After the death of this agent: the gates that are closed are this pass's.</summary>
-    public void RecoverGates() => _closedGates.UnionWith(names.Intersect(host.Gate.Closed));
+    /// <summary>After the death of this agent: the gates that are closed are this pass's, and the packets may come here.</summary>
+    public void RecoverGates()
+    {
+        _closedGates.UnionWith(names.Intersect(host.Gate.Closed));
+        foreach (FourTuple name in names)
+            host.Redirection.Recover(name);
+    }
 
     public void ArmHold()
     {

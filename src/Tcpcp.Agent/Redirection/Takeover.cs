@@ -57,6 +57,8 @@ internal sealed class Takeover : IRedirection, IDisposable
         _announcement.Announce(address);
     }
 
+    public void Recover(FourTuple connection) => _added[connection.Local.Address] = true; // the connection was at the origin: so was its address
+
     public void AwaitArrival(FourTuple connection)
     {
         // Of a new IPv6 address the kernel makes the local route in a work item: it ran while the snapshot was on its way, as a rule.

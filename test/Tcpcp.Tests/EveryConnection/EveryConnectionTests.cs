@@ -39,12 +39,11 @@ public abstract class EveryConnectionTests(PassLab path)
         });
         await capture.StopAsync();
         CaptureReport report = CaptureJudge.Judge(capture.Path, new JudgeOptions { Peer = path.PeerAddress(kind), IsStrict = true });
-        File.Delete(capture.Path);
         foreach ((ConnectionCase wanted, LivePair pair) in passed)
         {
             try
             {
-                pair.Judge(report, mayHaveServiceFin: true);
+                pair.Judge(report, mayHaveServiceFin: true, wanted.Window == ZeroWindow.OfService, finding => SegmentListing.Around(capture.Path, finding));
             }
             catch (Exception e)
             {
@@ -52,6 +51,7 @@ public abstract class EveryConnectionTests(PassLab path)
             }
         }
 
+        File.Delete(capture.Path);
         Assert.True(failures.IsEmpty, $"{failures.Count} of {failures.Count + passed.Count}:\n{string.Join('\n', failures)}");
     }
 

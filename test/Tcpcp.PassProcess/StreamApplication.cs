@@ -1,0 +1,84 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Tcpcp.Agent.Passing;
+using Tcpcp.Core;
+
+namespace Tcpcp.PassProcess;
+
+/// <summary>Accepts conversations, and passes all that it has together: one pass, one verdict.</summary>
+/// <param name="bytesPerSecond">Limit of what each sends.</param>
+/// <param name="refuses">Takes no connections from elsewhere.</param>
+internal sealed class StreamApplication(int bytesPerSecond, bool refuses) : IPassReceiver
+{
+    private const int SOL_SOCKET = 1; // asm-generic/socket.h
+    private const int SO_MAX_PACING_RATE = 47;
+
+    private readonly ConcurrentDictionary<FourTuple, StreamConnection> _connections = new();
+
+    public string Application => "stream";
+
+    public async Task ServeAsync(IPEndPoint endPoint)
+    {
+        using Socket listener = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(endPoint);
+        listener.Listen();
+        while (true)
+        {
+            Socket socket = await listener.AcceptAsync();
+            socket.SetRawSocketOption(SOL_SOCKET, SO_MAX_PACING_RATE, BitConverter.GetBytes((ulong)bytesPerSecond));
+            Begin(new StreamConnection(new FourTuple((IPEndPoint)socket.LocalEndPoint!, (IPEndPoint)socket.RemoteEndPoint!), socket, epoch: 0, state: []));
+        }
+    }
+
+    public async Task<PassResult> PassAsync(PassAgent agent, IPEndPoint destination)
+    {
+        StreamConnection[] connections = [.. _connections.Values.Where(connection => connection.End is null)];
+        PassResult result = await agent.PassAsync(new PassRequest
+        {
+            Sockets = [.. connections.Select(connection => connection.Socket)],
+            Application = Application,
+            Epoch = connections.Max(connection => connection.Epoch),
+            QuiesceAsync = async _ =>
+            {
+                List<byte> states = [];
+                foreach (StreamConnection connection in connections)
+                    states.AddRange(await connection.QuiesceAsync());
+                return states.ToArray();
+            },
+            Resume = () =>
+            {
+                foreach (StreamConnection connection in connections)
+                    connection.Start();
+            },
+        }, destination, CancellationToken.None);
+        if (result.Owner is ConnectionOwner.Destination or ConnectionOwner.Nobody)
+        {
+            foreach (StreamConnection connection in connections)
+                _connections.TryRemove(connection.Name, out _);
+        }
+
+        return result;
+    }
+
+    public string? Examine(Arrival arrival, IReadOnlyList<SafeHandle> dormant) => refuses ? "This application takes no connections."
+        : arrival.State.Length == StreamConnection.StateBytes * arrival.Connections.Count ? null
+        : $"The state has {arrival.State.Length} bytes.";
+
+    public void Go(Arrival arrival, IReadOnlyList<Socket?> sockets)
+    {
+        for (int i = 0; i < sockets.Count; i++)
+        {
+            if (sockets[i] is { } socket)
+                Begin(new StreamConnection(arrival.Connections[i], socket, arrival.Epoch,
+                    arrival.State.Span.Slice(i * StreamConnection.StateBytes, StreamConnection.StateBytes)));
+        }
+    }
+
+    private void Begin(StreamConnection connection)
+    {
+        _connections[connection.Name] = connection;
+        connection.Start();
+    }
+}
