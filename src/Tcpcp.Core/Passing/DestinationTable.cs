@@ -47,6 +47,7 @@ internal static class DestinationTable
 
         // Late or repeated, or it changes nothing any more.
         (_, OfferHeard or TimeIsUp or LinkLost or ApplicationDied) => new(state),
+        (Restoring, TransferHeard) => new(state),
         (Accepted or Active or Refused or Forgotten, Declined or ApplicationTook) => new(state),
         _ => throw new InvalidOperationException($"{input.GetType().Name} is not legal in {state.GetType().Name}."),
     };
