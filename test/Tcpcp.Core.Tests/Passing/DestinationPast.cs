@@ -15,9 +15,12 @@ internal readonly record struct DestinationPast(
 {
     public DestinationPast After(DestinationEffect effect) => effect switch
     {
-        DestinationEffect.Record { Kind: DestinationRecord.Accepted } => this with { Journal = DestinationRecord.Accepted, HasAccepted = true },
-        DestinationEffect.Record { Kind: DestinationRecord.Refused } => this with { Journal = DestinationRecord.Refused, HasRefused = true },
-        DestinationEffect.Record record => this with { Journal = record.Kind },
+        DestinationEffect.Record record => this with
+        {
+            Journal = record.Kind,
+            HasAccepted = HasAccepted || record.Kind == DestinationRecord.Accepted,
+            HasRefused = HasRefused || record.Kind == DestinationRecord.Refused,
+        },
         DestinationEffect.CloseGate => this with { IsGateClosed = true },
         DestinationEffect.ArmHold => this with { IsHolding = true },
         DestinationEffect.RestoreDormant => this with { IsDormant = true },

@@ -36,11 +36,11 @@ public class DestinationRunTests
                 (past.Journal, record.Kind) switch
                 {
                     (null, DestinationRecord.Offered) => true,
-                    (DestinationRecord.Offered, DestinationRecord.Accepted or DestinationRecord.Refused or DestinationRecord.Forgotten) => true,
+                    (DestinationRecord.Offered, DestinationRecord.Accepted or DestinationRecord.Refused) => true,
                     (DestinationRecord.Accepted, DestinationRecord.Activating) => true,
-                    (DestinationRecord.Activating, DestinationRecord.Activating or DestinationRecord.Active or DestinationRecord.Forgotten) => true,
-                    (DestinationRecord.Active, DestinationRecord.Forgotten) => true,
-                    (DestinationRecord.Refused, DestinationRecord.Refused or DestinationRecord.Forgotten) => true,
+                    (DestinationRecord.Activating, DestinationRecord.Activating or DestinationRecord.Active) => true,
+                    (DestinationRecord.Refused, DestinationRecord.Refused) => true,
+                    (not (null or DestinationRecord.Accepted or DestinationRecord.Forgotten), DestinationRecord.Forgotten) => true,
                     _ => false,
                 },
                 $"{record.Kind} is recorded after {past.Journal}.");
@@ -52,8 +52,8 @@ public class DestinationRunTests
     {
         if (effect is not DestinationEffect.SendVerdict verdict || verdict.Ticket != Ticket)
             return;
-        PassVerdict onRecord = past.Journal is DestinationRecord.Activating or DestinationRecord.Active ? PassVerdict.Accepted : PassVerdict.Refused;
-        Assert.Equal(onRecord, verdict.Verdict);
+        bool isAccepted = past.Journal is DestinationRecord.Activating or DestinationRecord.Active;
+        Assert.Equal(isAccepted ? PassVerdict.Accepted : PassVerdict.Refused, verdict.Verdict);
         Assert.NotEqual(DestinationRecord.Offered, past.Journal);
     });
 
@@ -68,11 +68,14 @@ public class DestinationRunTests
     public void Nothing_lives_before_its_activation_is_on_record() => Run(onEffect: (past, effect) =>
     {
         if (effect is DestinationEffect.LeaveRepair or DestinationEffect.Go or DestinationEffect.SendActive)
-            Assert.True(past is { HasAccepted: true, Journal: DestinationRecord.Activating or DestinationRecord.Active }, $"{effect} comes after {past}.");
+        {
+            Assert.True(
+                past is { HasAccepted: true, Journal: DestinationRecord.Activating or DestinationRecord.Active }, $"{effect} comes after {past}.");
+        }
     });
 
     [Fact]
-    public void Sockets_are_restored_and_discarded_behind_the_closed_gate_and_never_discarded_when_accepted() => Run(onEffect: (past, effect) =>
+    public void Sockets_are_restored_behind_the_closed_gate_and_never_discarded_once_accepted() => Run(onEffect: (past, effect) =>
     {
         if (effect is DestinationEffect.RestoreDormant)
             Assert.True(past.IsGateClosed);
@@ -100,7 +103,8 @@ public class DestinationRunTests
         if (before is Accepted accepted)
         {
             Assert.True(
-                after is Accepted || (input is Activated && (accepted.IsReleased ? after is Forgotten : after is Active)), $"{input} leads from {before} to {after}.");
+                after is Accepted || (input is Activated && (accepted.IsReleased ? after is Forgotten : after is Active)),
+                $"{input} leads from {before} to {after}.");
             Assert.False(accepted.IsReleased && after is Accepted { IsReleased: false }, $"{input} takes the release back.");
         }
 
@@ -119,24 +123,30 @@ public class DestinationRunTests
     public void Every_state_is_reached_and_from_every_one_with_an_offer_the_pass_can_be_forgotten_with_its_gate_open()
     {
         IReadOnlySet<(DestinationState State, DestinationPast Past)> reached = Run();
-        Assert.Equal(DestinationStates.Values.Select(StepText.Of).Select(Kind).ToHashSet(), reached.Select(pair => Kind(StepText.Of(pair.State))).ToHashSet());
-        Assert.All(reached, pair => Assert.Contains(NewWalk().From(pair.State, [], pair.Past), end => end is { State: Forgotten, History.IsGateClosed: false }));
+        Assert.Equal(
+            DestinationStates.Values.Select(state => Kind(StepText.Of(state))).ToHashSet(StringComparer.Ordinal),
+            reached.Select(pair => Kind(StepText.Of(pair.State))).ToHashSet(StringComparer.Ordinal));
+        Assert.All(reached, pair => Assert.Contains(
+            NewWalk().From(pair.State, [], pair.Past), end => end is { State: Forgotten, History.IsGateClosed: false }));
 
         // Refused as all refusals are one; Accepted(released) beside Accepted.
         static string Kind(string state) => state.StartsWith("Refused", StringComparison.Ordinal) ? "Refused" : state;
     }
 
     [Fact]
-    public void Whatever_is_forgotten_has_an_open_gate() => Assert.All(
-        Run().Where(pair => pair.State is Forgotten), pair => Assert.False(pair.Past.IsGateClosed || pair.Past.IsDormant, $"{pair.Past} is forgotten."));
+    public void Whatever_is_forgotten_has_an_open_gate_and_no_dormant_copy() => Assert.All(
+        Run().Where(pair => pair.State is Forgotten),
+        pair => Assert.False(pair.Past.IsGateClosed || pair.Past.IsDormant, $"{pair.Past} is forgotten."));
 
     /// <summary>A pass from its offer on, with agents that die.</summary>
     private static IReadOnlySet<(DestinationState State, DestinationPast Past)> Run(
-        Action<DestinationState, DestinationInput, DestinationState>? onStep = null, Action<DestinationPast, DestinationEffect>? onEffect = null) =>
+        Action<DestinationState, DestinationInput, DestinationState>? onStep = null,
+        Action<DestinationPast, DestinationEffect>? onEffect = null) =>
         NewWalk(onStep, onEffect).From(new Unknown(Ticket.Incarnation), [], new DestinationPast());
 
     private static Walk<DestinationState, DestinationInput, DestinationEffect, DestinationPast> NewWalk(
-        Action<DestinationState, DestinationInput, DestinationState>? onStep = null, Action<DestinationPast, DestinationEffect>? onEffect = null) => new()
+        Action<DestinationState, DestinationInput, DestinationState>? onStep = null,
+        Action<DestinationPast, DestinationEffect>? onEffect = null) => new()
         {
             Inputs = s_inputs,
             Next = (state, input) =>

@@ -9,39 +9,39 @@ public class DestinationTableTests
 {
     private static readonly Expectations s_expected = new(
         """
-        Unknown   + OfferHeard                    -> Offered: Record(Offered), CloseGate, ArmHold, SendReady
-        Unknown   + OfferHeard(obstacle)          -> Forgotten: SendOfferRefused(RefusedByApplication)
-        Unknown   + TransferHeard, ResolveHeard   -> Unknown: SendVerdict(Refused, Expired)
-        Unknown   + UndoHeard                     -> Unknown: SendHeld
-        Offered   + TransferHeard                 -> Restoring: RestoreDormant, HandToApplication
-        Offered   + ResolveHeard, TimeIsUp        -> Refused(Expired): Record(Refused), Discard, SendVerdict(Refused, Expired)
-        Offered   + UndoHeard                     -> Refused(Cancelled): Record(Refused), Discard, SendVerdict(Refused, Cancelled), SendHeld
-        Offered   + ForgetHeard                   -> Forgotten: Discard, OpenGate, Record(Forgotten)
-        Offered   + Declined                      -> Refused(RefusedByApplication): Record(Refused), Discard, SendVerdict(Refused, RefusedByApplication)
-        Offered   + LinkLost                      -> Refused(DestinationUnreachable): Record(Refused), Discard, SendVerdict(Refused, DestinationUnreachable)
-        Offered   + ApplicationDied               -> Refused(NoApplication): Record(Refused), Discard, SendVerdict(Refused, NoApplication)
-        Restoring + ApplicationTook               -> Accepted: Record(Accepted), Record(Activating), LeaveRepair, OpenGate, Go, SendVerdict(Accepted)
-        Restoring + ResolveHeard, TimeIsUp        -> Refused(Expired): Record(Refused), Discard, SendVerdict(Refused, Expired)
-        Restoring + UndoHeard                     -> Refused(Cancelled): Record(Refused), Discard, SendVerdict(Refused, Cancelled), SendHeld
-        Restoring + ForgetHeard                   -> Forgotten: Discard, OpenGate, Record(Forgotten)
-        Restoring + Declined                      -> Refused(RefusedByApplication): Record(Refused), Discard, SendVerdict(Refused, RefusedByApplication)
-        Restoring + ApplicationDied               -> Refused(NoApplication): Record(Refused), Discard, SendVerdict(Refused, NoApplication)
-        Accepted  + TransferHeard, ResolveHeard   -> Accepted: SendVerdict(Accepted)
-        Accepted  + UndoHeard                     -> Accepted: SendVerdict(Accepted)
-        Accepted  + ForgetHeard                   -> Accepted(released)
-        Accepted  + Activated                     -> Active: Record(Active), SendActive
-        Accepted(released) + TransferHeard        -> Accepted(released): SendVerdict(Accepted)
-        Accepted(released) + ResolveHeard         -> Accepted(released): SendVerdict(Accepted)
-        Accepted(released) + UndoHeard            -> Accepted(released): SendVerdict(Accepted)
-        Accepted(released) + Activated            -> Forgotten: Record(Forgotten)
-        Active    + TransferHeard, ResolveHeard   -> Active: SendVerdict(Accepted)
-        Active    + UndoHeard                     -> Active: SendVerdict(Accepted)
-        Active    + ForgetHeard                   -> Forgotten: Record(Forgotten)
-        Refused   + TransferHeard, ResolveHeard   -> Refused(RefusedByApplication): SendVerdict(Refused, RefusedByApplication)
-        Refused   + UndoHeard                     -> Refused(RefusedByApplication): SendHeld
-        Refused   + ForgetHeard                   -> Forgotten: OpenGate, Record(Forgotten)
-        Forgotten + TransferHeard, ResolveHeard   -> Forgotten: SendVerdict(Refused, Expired)
-        Forgotten + UndoHeard                     -> Forgotten: SendHeld
+        Unknown + OfferHeard -> Offered: Record(Offered), CloseGate, ArmHold, SendReady
+        Unknown + OfferHeard(obstacle) -> Forgotten: SendOfferRefused(RefusedByApplication)
+        Unknown + TransferHeard, ResolveHeard -> Unknown: SendVerdict(Refused, Expired)
+        Unknown + UndoHeard -> Unknown: SendHeld
+        Offered + TransferHeard -> Restoring: RestoreDormant, HandToApplication
+        Offered + ResolveHeard, TimeIsUp -> Refused(Expired): Record(Refused), Discard, SendVerdict(Refused, Expired)
+        Offered + UndoHeard -> Refused(Cancelled): Record(Refused), Discard, SendVerdict(Refused, Cancelled), SendHeld
+        Offered + ForgetHeard -> Forgotten: Discard, OpenGate, Record(Forgotten)
+        Offered + Declined -> Refused(RefusedByApplication): Record(Refused), Discard, SendVerdict(Refused, RefusedByApplication)
+        Offered + LinkLost -> Refused(DestinationUnreachable): Record(Refused), Discard, SendVerdict(Refused, DestinationUnreachable)
+        Offered + ApplicationDied -> Refused(NoApplication): Record(Refused), Discard, SendVerdict(Refused, NoApplication)
+        Restoring + ApplicationTook -> Accepted: Record(Accepted), Record(Activating), LeaveRepair, OpenGate, Go, SendVerdict(Accepted)
+        Restoring + ResolveHeard, TimeIsUp -> Refused(Expired): Record(Refused), Discard, SendVerdict(Refused, Expired)
+        Restoring + UndoHeard -> Refused(Cancelled): Record(Refused), Discard, SendVerdict(Refused, Cancelled), SendHeld
+        Restoring + ForgetHeard -> Forgotten: Discard, OpenGate, Record(Forgotten)
+        Restoring + Declined -> Refused(RefusedByApplication): Record(Refused), Discard, SendVerdict(Refused, RefusedByApplication)
+        Restoring + ApplicationDied -> Refused(NoApplication): Record(Refused), Discard, SendVerdict(Refused, NoApplication)
+        Accepted + TransferHeard, ResolveHeard -> Accepted: SendVerdict(Accepted)
+        Accepted + UndoHeard -> Accepted: SendVerdict(Accepted)
+        Accepted + ForgetHeard -> Accepted(released)
+        Accepted + Activated -> Active: Record(Active), SendActive
+        Accepted(released) + TransferHeard -> Accepted(released): SendVerdict(Accepted)
+        Accepted(released) + ResolveHeard -> Accepted(released): SendVerdict(Accepted)
+        Accepted(released) + UndoHeard -> Accepted(released): SendVerdict(Accepted)
+        Accepted(released) + Activated -> Forgotten: Record(Forgotten)
+        Active + TransferHeard, ResolveHeard -> Active: SendVerdict(Accepted)
+        Active + UndoHeard -> Active: SendVerdict(Accepted)
+        Active + ForgetHeard -> Forgotten: Record(Forgotten)
+        Refused + TransferHeard, ResolveHeard -> Refused(RefusedByApplication): SendVerdict(Refused, RefusedByApplication)
+        Refused + UndoHeard -> Refused(RefusedByApplication): SendHeld
+        Refused + ForgetHeard -> Forgotten: OpenGate, Record(Forgotten)
+        Forgotten + TransferHeard, ResolveHeard -> Forgotten: SendVerdict(Refused, Expired)
+        Forgotten + UndoHeard -> Forgotten: SendHeld
         """,
         """
         until the verdict    | Unknown   | Offered   | Restoring
@@ -116,8 +116,8 @@ public class DestinationTableTests
     [Fact]
     public void Every_state_and_input_has_a_sample()
     {
-        Assert.Equal(Nested<DestinationState>(), DestinationStates.Values.Select(state => state.GetType().Name).ToHashSet(StringComparer.Ordinal));
-        Assert.Equal(Nested<DestinationInput>(), DestinationInputs.Values.Select(input => input.GetType().Name).ToHashSet(StringComparer.Ordinal));
+        Assert.Equal(KindsOf<DestinationState>(), DestinationStates.Values.Select(state => state.GetType()).ToHashSet());
+        Assert.Equal(KindsOf<DestinationInput>(), DestinationInputs.Values.Select(input => input.GetType()).ToHashSet());
     }
 
     [Fact]
@@ -135,26 +135,38 @@ public class DestinationTableTests
     [MemberData(nameof(States))]
     public void About_another_ticket_of_this_incarnation_the_answer_is_refused(string state)
     {
-        AssertAnswers(state, new TransferHeard(TicketOfAnotherNumber), new(TicketOfAnotherNumber, PassVerdict.Refused, PassFailure.Expired));
-        AssertAnswers(state, new ResolveHeard(TicketOfAnotherNumber, LivesHere: false), new(TicketOfAnotherNumber, PassVerdict.Refused, PassFailure.Expired));
+        DestinationEffect.SendVerdict refused = new(TicketOfAnotherNumber, PassVerdict.Refused, PassFailure.Expired);
+        AssertAnswers(state, new TransferHeard(TicketOfAnotherNumber), refused);
+        AssertAnswers(state, new ResolveHeard(TicketOfAnotherNumber, LivesHere: false), refused);
     }
 
     [Theory]
     [MemberData(nameof(States))]
     public void About_a_ticket_of_another_incarnation_the_answer_is_unknown(string state)
     {
-        AssertAnswers(state, new TransferHeard(TicketOfAnotherIncarnation), new(TicketOfAnotherIncarnation, PassVerdict.Unknown, PassFailure.Expired));
-        AssertAnswers(
-            state, new ResolveHeard(TicketOfAnotherIncarnation, LivesHere: false), new(TicketOfAnotherIncarnation, PassVerdict.Unknown, PassFailure.Expired));
+        DestinationEffect.SendVerdict unknown = new(TicketOfAnotherIncarnation, PassVerdict.Unknown, PassFailure.Expired);
+        AssertAnswers(state, new TransferHeard(TicketOfAnotherIncarnation), unknown);
+        AssertAnswers(state, new ResolveHeard(TicketOfAnotherIncarnation, LivesHere: false), unknown);
     }
 
     [Theory]
     [MemberData(nameof(States))]
     public void About_another_ticket_whose_connections_live_here_the_answer_is_accepted(string state)
     {
-        AssertAnswers(state, new ResolveHeard(TicketOfAnotherNumber, LivesHere: true), new(TicketOfAnotherNumber, PassVerdict.Accepted, PassFailure.None));
-        AssertAnswers(
-            state, new ResolveHeard(TicketOfAnotherIncarnation, LivesHere: true), new(TicketOfAnotherIncarnation, PassVerdict.Accepted, PassFailure.None));
+        foreach (PassTicket ticket in new[] { TicketOfAnotherNumber, TicketOfAnotherIncarnation })
+            AssertAnswers(state, new ResolveHeard(ticket, LivesHere: true), new(ticket, PassVerdict.Accepted, PassFailure.None));
+    }
+
+    [Theory]
+    [InlineData("Offered")]
+    [InlineData("Restoring")]
+    [InlineData("Accepted")]
+    [InlineData("Active")]
+    [InlineData("Refused")]
+    public void About_the_ticket_of_the_pass_the_answer_does_not_depend_on_what_the_application_says(string state)
+    {
+        DestinationStep asked = DestinationTable.Next(DestinationStates[state], new ResolveHeard(Ticket, LivesHere: false));
+        Assert.Equal(StepText.Of(asked), StepText.Of(DestinationTable.Next(DestinationStates[state], new ResolveHeard(Ticket, LivesHere: true))));
     }
 
     [Theory]
@@ -216,6 +228,5 @@ public class DestinationTableTests
         Assert.Empty(step.Effects);
     }
 
-    private static HashSet<string> Nested<T>() =>
-        [.. typeof(T).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(T))).Select(type => type.Name)];
+    private static HashSet<Type> KindsOf<T>() => [.. typeof(T).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(T)))];
 }

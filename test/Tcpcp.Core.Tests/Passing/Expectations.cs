@@ -1,8 +1,8 @@
 namespace Tcpcp.Core.Tests.Passing;
 
 /// <summary>
-/// What a table should do, in two forms of text. First tables: the first line has the states, each other line an input and then the next state for each
-/// of them; <c>-</c> is illegal, <c>=</c> is the same state and no effect. Then, for every cell that is neither, a line of the list
+/// What a table should do, in two forms of text. Tables: the first line has the states, each other line an input and then the next state for
+/// each of them; <c>-</c> is illegal, <c>=</c> is the same state and no effect. And for every cell that is neither, a line of the list
 /// <c>state + input, input -> next state with its data: effect, effect</c>.
 /// </summary>
 internal sealed class Expectations
@@ -29,12 +29,13 @@ internal sealed class Expectations
     public IEnumerable<(string State, string Input)> Steps => _steps.Keys;
 
     /// <summary>Pairs whose cell is neither <c>-</c> nor <c>=</c>.</summary>
-    public IEnumerable<(string State, string Input)> Changes => _cells.Where(cell => cell.Value is not (Illegal or Same)).Select(cell => cell.Key);
+    public IEnumerable<(string State, string Input)> Changes =>
+        _cells.Where(cell => cell.Value is not (Illegal or Same)).Select(cell => cell.Key);
 
     /// <summary>A cell of the tables.</summary>
     public string Of(string state, string input)
     {
-        Assert.True(_cells.TryGetValue((state, input), out string? next), $"Nobody has said what {input} does in {state}: add it to the table of this test.");
+        Assert.True(_cells.TryGetValue((state, input), out string? next), $"Nobody has said what {input} does in {state}: add it to the table.");
         return next!;
     }
 
@@ -58,7 +59,8 @@ internal sealed class Expectations
 
     private void ReadStep(string line)
     {
-        if (line.Split("->", StringSplitOptions.TrimEntries) is not [string pair, string step] || pair.Split('+', StringSplitOptions.TrimEntries) is not [string state, string inputs])
+        if (line.Split("->", StringSplitOptions.TrimEntries) is not [string pair, string step]
+            || pair.Split('+', StringSplitOptions.TrimEntries) is not [string state, string inputs])
             throw new FormatException($"\"{line}\" is not of the form: state + input -> state: effects.");
         foreach (string input in inputs.Split(',', StringSplitOptions.TrimEntries))
             _steps.Add((state, input), step);

@@ -16,7 +16,15 @@ namespace Tcpcp.Core.Tests.Passing;
 /// <param name="RoutingHasLeft">No packet comes here any more.</param>
 /// <param name="HasDied">The agent, once at least.</param>
 internal readonly record struct OriginPast(
-    OriginRecord? Journal, bool IsGateClosed, bool IsFrozen, bool MayHaveSent, OriginInput? Decision, bool HasThawed, bool HasClosed, bool RoutingHasLeft, bool HasDied)
+    OriginRecord? Journal,
+    bool IsGateClosed,
+    bool IsFrozen,
+    bool MayHaveSent,
+    OriginInput? Decision,
+    bool HasThawed,
+    bool HasClosed,
+    bool RoutingHasLeft,
+    bool HasDied)
 {
     public OriginPast After(OriginState before, OriginInput input) => (before, input) switch
     {

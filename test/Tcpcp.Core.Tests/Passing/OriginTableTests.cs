@@ -9,45 +9,45 @@ public class OriginTableTests
 {
     private static readonly Expectations s_expected = new(
         """
-        Offering   + ReadyHeard                                 -> Beginning: Record(Begun), TellApplication, Quiesce
-        Offering   + OfferRefused, StepFailed                   -> Done(RefusedByApplication, Origin)
-        Offering   + LinkLost, TimeIsUp                         -> Done(DestinationUnreachable, Origin)
-        Offering   + ApplicationDied                            -> Done(NotPassable, Origin)
-        Beginning  + Quiesced                                   -> Diverting: Redirect(there)
-        Beginning  + VerdictHeard(Refused)                      -> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
-        Beginning  + VerdictHeard(Unknown), StepFailed          -> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
-        Beginning  + LinkLost, TimeIsUp                         -> Done(DestinationUnreachable, Origin): HandBack, Record(Done), SendForget
-        Beginning  + ApplicationDied                            -> Done(NotPassable, Origin): HandBack, Record(Done), SendForget
-        Diverting  + RedirectionAcknowledged(divert)            -> Freezing: CloseGate, EnterRepair, Capture
-        Diverting  + RedirectionAcknowledged(undo)              -> Undoing(RedirectionFailed): Record(Undoing), Redirect(back)
-        Diverting  + VerdictHeard(Refused)                      -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        Diverting  + VerdictHeard(Unknown), StepFailed          -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        Diverting  + LinkLost, TimeIsUp                         -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
-        Diverting  + ApplicationDied                            -> Undoing(NotPassable): Record(Undoing), Redirect(back)
-        Freezing   + Captured                                   -> Sending: Record(Sending), SendTransfer
-        Freezing   + VerdictHeard(Refused)                      -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        Freezing   + VerdictHeard(Unknown), StepFailed          -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        Freezing   + LinkLost, TimeIsUp                         -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
-        Freezing   + ApplicationDied                            -> Undoing(NotPassable): Record(Undoing), Redirect(back)
-        Sending    + SendingNotRecorded                         -> Undoing(JournalFull): Record(Undoing), Redirect(back)
-        Sending    + VerdictHeard(Accepted)                     -> Releasing: Record(Releasing), CloseSilently, AwaitRoutingLeft
-        Sending    + VerdictHeard(Refused)                      -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        Sending    + VerdictHeard(Unknown)                      -> Abandoning(DestinationForgot): Record(Releasing), CloseSilently, AwaitRoutingLeft
-        Sending    + LinkLost, TimeIsUp, StepFailed             -> InDoubt: SendResolve
-        InDoubt    + TimeIsUp                                   -> InDoubt: SendResolve
-        InDoubt    + VerdictHeard(Accepted)                     -> Releasing: Record(Releasing), CloseSilently, AwaitRoutingLeft
-        InDoubt    + VerdictHeard(Refused)                      -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        InDoubt    + VerdictHeard(Unknown)                      -> Abandoning(DestinationForgot): Record(Releasing), CloseSilently, AwaitRoutingLeft
-        InDoubt    + OperatorAbandons                           -> Abandoning(Abandoned): Record(Releasing), CloseSilently, AwaitRoutingLeft
-        InDoubt    + OperatorSaysDestinationIsDead              -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
-        Undoing    + RedirectionAcknowledged(undo)              -> Done(RefusedByApplication, Origin): Thaw, OpenGate, HandBack, Record(Done), SendForget
-        Undoing    + TimeIsUp                                   -> Thawed(RefusedByApplication): Thaw, OpenGate, HandBack, Redirect(back)
-        Thawed     + RedirectionAcknowledged(undo)              -> Done(RefusedByApplication, Origin): Record(Done), SendForget
-        Thawed     + TimeIsUp                                   -> Thawed(RefusedByApplication): Redirect(back)
-        Releasing  + RoutingLeft                                -> Done(None, Destination): OpenGate, Record(Done), SendForget
-        Releasing  + TimeIsUp                                   -> Releasing: AwaitRoutingLeft
-        Abandoning + RoutingLeft                                -> Done(RefusedByApplication, Nobody): OpenGate, Record(Done), SendForget
-        Abandoning + TimeIsUp                                   -> Abandoning(RefusedByApplication): AwaitRoutingLeft
+        Offering   + ReadyHeard                       -> Beginning: Record(Begun), TellApplication, Quiesce
+        Offering   + OfferRefused, StepFailed         -> Done(RefusedByApplication, Origin)
+        Offering   + LinkLost, TimeIsUp               -> Done(DestinationUnreachable, Origin)
+        Offering   + ApplicationDied                  -> Done(NotPassable, Origin)
+        Beginning  + Quiesced                         -> Diverting: Redirect(there)
+        Beginning  + VerdictHeard(Refused)            -> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
+        Beginning  + VerdictHeard(Unknown), StepFailed-> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
+        Beginning  + LinkLost, TimeIsUp               -> Done(DestinationUnreachable, Origin): HandBack, Record(Done), SendForget
+        Beginning  + ApplicationDied                  -> Done(NotPassable, Origin): HandBack, Record(Done), SendForget
+        Diverting  + RedirectionAcknowledged(divert)  -> Freezing: CloseGate, EnterRepair, Capture
+        Diverting  + RedirectionAcknowledged(undo)    -> Undoing(RedirectionFailed): Record(Undoing), Redirect(back)
+        Diverting  + VerdictHeard(Refused)            -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Diverting  + VerdictHeard(Unknown), StepFailed-> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Diverting  + LinkLost, TimeIsUp               -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
+        Diverting  + ApplicationDied                  -> Undoing(NotPassable): Record(Undoing), Redirect(back)
+        Freezing   + Captured                         -> Sending: Record(Sending), SendTransfer
+        Freezing   + VerdictHeard(Refused)            -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Freezing   + VerdictHeard(Unknown), StepFailed-> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Freezing   + LinkLost, TimeIsUp               -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
+        Freezing   + ApplicationDied                  -> Undoing(NotPassable): Record(Undoing), Redirect(back)
+        Sending    + SendingNotRecorded               -> Undoing(JournalFull): Record(Undoing), Redirect(back)
+        Sending    + VerdictHeard(Accepted)           -> Releasing: Record(Releasing), CloseSilently, AwaitRoutingLeft
+        Sending    + VerdictHeard(Refused)            -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Sending    + VerdictHeard(Unknown)            -> Abandoning(DestinationForgot): Record(Releasing), CloseSilently, AwaitRoutingLeft
+        Sending    + LinkLost, TimeIsUp, StepFailed   -> InDoubt: SendResolve
+        InDoubt    + TimeIsUp                         -> InDoubt: SendResolve
+        InDoubt    + VerdictHeard(Accepted)           -> Releasing: Record(Releasing), CloseSilently, AwaitRoutingLeft
+        InDoubt    + VerdictHeard(Refused)            -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        InDoubt    + VerdictHeard(Unknown)            -> Abandoning(DestinationForgot): Record(Releasing), CloseSilently, AwaitRoutingLeft
+        InDoubt    + OperatorAbandons                 -> Abandoning(Abandoned): Record(Releasing), CloseSilently, AwaitRoutingLeft
+        InDoubt    + OperatorSaysDestinationIsDead    -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
+        Undoing    + RedirectionAcknowledged(undo)    -> Done(RefusedByApplication, Origin): Thaw, OpenGate, HandBack, Record(Done), SendForget
+        Undoing    + TimeIsUp                         -> Thawed(RefusedByApplication): Thaw, OpenGate, HandBack, Redirect(back)
+        Thawed     + RedirectionAcknowledged(undo)    -> Done(RefusedByApplication, Origin): Record(Done), SendForget
+        Thawed     + TimeIsUp                         -> Thawed(RefusedByApplication): Redirect(back)
+        Releasing  + RoutingLeft                      -> Done(None, Destination): OpenGate, Record(Done), SendForget
+        Releasing  + TimeIsUp                         -> Releasing: AwaitRoutingLeft
+        Abandoning + RoutingLeft                      -> Done(RefusedByApplication, Nobody): OpenGate, Record(Done), SendForget
+        Abandoning + TimeIsUp                         -> Abandoning(RefusedByApplication): AwaitRoutingLeft
         """,
         """
         until it may have sent          | Offering  | Beginning | Diverting | Freezing
@@ -132,12 +132,13 @@ public class OriginTableTests
     [Fact]
     public void Every_state_and_input_has_a_sample()
     {
-        Assert.Equal(Nested<OriginState>(), OriginStates.Values.Select(state => state.GetType().Name).ToHashSet(StringComparer.Ordinal));
-        Assert.Equal(Nested<OriginInput>(), OriginInputs.Values.Select(input => input.GetType().Name).ToHashSet(StringComparer.Ordinal));
+        Assert.Equal(KindsOf<OriginState>(), OriginStates.Values.Select(state => state.GetType()).ToHashSet());
+        Assert.Equal(KindsOf<OriginInput>(), OriginInputs.Values.Select(input => input.GetType()).ToHashSet());
     }
 
     [Fact]
-    public void A_pass_begins_with_an_offer_of_its_epoch() => Assert.Equal("Offering[9]: SendOffer[9]", StepText.Of(OriginTable.Begin(epoch: 9)));
+    public void A_pass_begins_with_an_offer_of_its_epoch() =>
+        Assert.Equal("Offering[9]: SendOffer[9]", StepText.Of(OriginTable.Begin(epoch: 9)));
 
     [Fact]
     public void The_terms_are_the_ticket_of_Ready_and_the_epoch_of_the_offer()
@@ -145,7 +146,8 @@ public class OriginTableTests
         OriginStep step = OriginTable.Next(new Offering(Epoch: 9), new ReadyHeard(TicketOfAnotherNumber));
         PassTerms terms = new(TicketOfAnotherNumber, 9);
         Assert.Equal(new Beginning(terms), step.State);
-        Assert.Equal([new OriginEffect.Record(OriginRecord.Begun, terms), new OriginEffect.TellApplication(terms), new OriginEffect.Quiesce()], step.Effects);
+        Assert.Equal(
+            [new OriginEffect.Record(OriginRecord.Begun, terms), new OriginEffect.TellApplication(terms), new OriginEffect.Quiesce()], step.Effects);
     }
 
     [Theory]
@@ -196,7 +198,8 @@ public class OriginTableTests
         Assert.Equal(expected, StepText.Of(OriginTable.Recover(Enum.Parse<OriginRecord>(record), Terms)));
 
     [Fact]
-    public void There_are_five_records() => Assert.Equal(["Begun", "Sending", "Undoing", "Releasing", "Done"], Enum.GetNames<OriginRecord>());
+    public void There_are_five_records() =>
+        Assert.Equal(["Begun", "Sending", "Undoing", "Releasing", "Done"], Enum.GetNames<OriginRecord>());
 
     [Theory]
     [InlineData(true, "InDoubt: Record(Sending), SendResolve")]
@@ -214,6 +217,5 @@ public class OriginTableTests
         Assert.Empty(step.Effects);
     }
 
-    private static HashSet<string> Nested<T>() =>
-        [.. typeof(T).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(T))).Select(type => type.Name)];
+    private static HashSet<Type> KindsOf<T>() => [.. typeof(T).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(T)))];
 }

@@ -58,11 +58,12 @@ public class RedirectorTableTests
         RedirectionOrder next = new((Terms with { Epoch = Terms.Epoch + 1 }).DivertNumber, There);
         RedirectionOrder[][] arrivals =
         [
-            [divert, undo, next], [divert, next, undo], [undo, divert, next], [undo, next, divert], [next, divert, undo], [next, undo, divert],
+            [divert, undo, next], [divert, next, undo], [undo, divert, next],
+            [undo, next, divert], [next, divert, undo], [next, undo, divert],
             [divert, divert, undo, next, undo, divert],
         ];
+        RedirectorState unplaced = new RedirectorState.Unplaced();
         Assert.All(arrivals, arrival => Assert.Equal(
-            new RedirectorState.Placed(8, There),
-            arrival.Aggregate((RedirectorState)new RedirectorState.Unplaced(), (state, order) => RedirectorTable.Next(state, order).State)));
+            new RedirectorState.Placed(8, There), arrival.Aggregate(unplaced, (state, order) => RedirectorTable.Next(state, order).State)));
     }
 }

@@ -4,8 +4,8 @@ using static Tcpcp.Core.Tests.Passing.TableSamples;
 namespace Tcpcp.Core.Tests.Passing;
 
 /// <summary>
-/// States and effects with all that they carry, as a line of text: <c>Undoing(Cancelled): Record(Undoing), Redirect(back)</c>. Terms, tickets and numbers
-/// are left out if they are those of the sample pass, and written if they are others.
+/// States and effects with all that they carry, as a line of text: <c>Undoing(Cancelled): Record(Undoing), Redirect(back)</c>. Terms, tickets
+/// and numbers are left out if they are those of the sample pass, and written if they are others.
 /// </summary>
 internal static class StepText
 {
@@ -79,8 +79,8 @@ internal static class StepText
         DestinationEffect.OpenGate => "OpenGate",
         DestinationEffect.Go => "Go",
         DestinationEffect.Discard => "Discard",
-        DestinationEffect.SendVerdict { Failure: PassFailure.None } verdict => $"SendVerdict({verdict.Verdict}){Unless(Ticket, verdict.Ticket)}",
-        DestinationEffect.SendVerdict verdict => $"SendVerdict({verdict.Verdict}, {verdict.Failure}){Unless(Ticket, verdict.Ticket)}",
+        DestinationEffect.SendVerdict { Failure: PassFailure.None } sent => $"SendVerdict({sent.Verdict}){Unless(Ticket, sent.Ticket)}",
+        DestinationEffect.SendVerdict sent => $"SendVerdict({sent.Verdict}, {sent.Failure}){Unless(Ticket, sent.Ticket)}",
         DestinationEffect.SendActive active => $"SendActive{Unless(Terms, active.Terms)}",
         DestinationEffect.SendHeld held => $"SendHeld{Unless(Ticket, held.Ticket)}",
         _ => throw new NotSupportedException($"Say here how {effect.GetType().Name} is written."),
@@ -100,7 +100,8 @@ internal static class StepText
         _ => throw new NotSupportedException($"Say here how {effect.GetType().Name} is written."),
     };
 
-    private static string Line(string state, IEnumerable<string> effects) => string.Join(", ", effects) is { Length: > 0 } all ? $"{state}: {all}" : state;
+    private static string Line(string state, IEnumerable<string> effects) =>
+        string.Join(", ", effects) is { Length: > 0 } all ? $"{state}: {all}" : state;
 
     private static string Unless<T>(T own, T value)
         where T : struct => EqualityComparer<T>.Default.Equals(own, value) ? "" : $"[{value}]";

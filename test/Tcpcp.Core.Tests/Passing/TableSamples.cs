@@ -3,14 +3,14 @@ using Tcpcp.Core.Passing;
 namespace Tcpcp.Core.Tests.Passing;
 
 /// <summary>
-/// A pass, and every state and input of its tables by the names that the tests and <c>docs/architecture.md</c> use. An input that a table may take in
-/// several ways is here once for each of them.
+/// A pass, and every state and input of its tables by the names that the tests and <c>docs/architecture.md</c> use. An input that a table may
+/// take in several ways is here once for each of them.
 /// </summary>
 internal static class TableSamples
 {
     public static readonly PassTicket Ticket = new(Guid.Parse("11111111-1111-1111-1111-111111111111"), 7);
     public static readonly PassTicket TicketOfAnotherNumber = Ticket with { Number = 8 };
-    public static readonly PassTicket TicketOfAnotherIncarnation = Ticket with { Incarnation = Guid.Parse("22222222-2222-2222-2222-222222222222") };
+    public static readonly PassTicket TicketOfAnotherIncarnation = new(Guid.Parse("22222222-2222-2222-2222-222222222222"), 7);
 
     /// <summary>The divert has number 6, the undo 7.</summary>
     public static readonly PassTerms Terms = new(Ticket, Epoch: 3);
