@@ -61,17 +61,14 @@ public class DestinationRunTests
     public void Ready_is_said_when_the_offer_is_on_record_the_gate_closed_and_the_hold_armed() => Run(onEffect: (past, effect) =>
     {
         if (effect is DestinationEffect.SendReady)
-            Assert.True(past is { Journal: DestinationRecord.Offered, IsGateClosed: true, IsHolding: true }, $"Ready is said after {past}.");
+            Assert.True(past is { Journal: DestinationRecord.Offered, IsGateClosed: true, IsHolding: true }, $"It is ready after {past}.");
     });
 
     [Fact]
     public void Nothing_lives_before_its_activation_is_on_record() => Run(onEffect: (past, effect) =>
     {
         if (effect is DestinationEffect.LeaveRepair or DestinationEffect.Go or DestinationEffect.SendActive)
-        {
-            Assert.True(
-                past is { HasAccepted: true, Journal: DestinationRecord.Activating or DestinationRecord.Active }, $"{effect} comes after {past}.");
-        }
+            Assert.True(past is { HasAccepted: true, Journal: DestinationRecord.Activating or DestinationRecord.Active }, $"{past}");
     });
 
     [Fact]

@@ -165,8 +165,9 @@ public class DestinationTableTests
     [InlineData("Refused")]
     public void About_the_ticket_of_the_pass_the_answer_does_not_depend_on_what_the_application_says(string state)
     {
-        DestinationStep asked = DestinationTable.Next(DestinationStates[state], new ResolveHeard(Ticket, LivesHere: false));
-        Assert.Equal(StepText.Of(asked), StepText.Of(DestinationTable.Next(DestinationStates[state], new ResolveHeard(Ticket, LivesHere: true))));
+        DestinationStep without = DestinationTable.Next(DestinationStates[state], new ResolveHeard(Ticket, LivesHere: false));
+        DestinationStep with = DestinationTable.Next(DestinationStates[state], new ResolveHeard(Ticket, LivesHere: true));
+        Assert.Equal(StepText.Of(without), StepText.Of(with));
     }
 
     [Theory]

@@ -1,7 +1,7 @@
 namespace Tcpcp.Core.Tests.Passing;
 
 /// <summary>
-/// What a table should do, in two forms of text. Tables: the first line has the states, each other line an input and then the next state for
+/// What a table should do, in two forms. Tables: the first line has the states, each other line an input and then the next state for
 /// each of them; <c>-</c> is illegal, <c>=</c> is the same state and no effect. And for every cell that is neither, a line of the list
 /// <c>state + input, input -> next state with its data: effect, effect</c>.
 /// </summary>
@@ -35,7 +35,7 @@ internal sealed class Expectations
     /// <summary>A cell of the tables.</summary>
     public string Of(string state, string input)
     {
-        Assert.True(_cells.TryGetValue((state, input), out string? next), $"Nobody has said what {input} does in {state}: add it to the table.");
+        Assert.True(_cells.TryGetValue((state, input), out string? next), $"Say in the table what {input} does in {state}.");
         return next!;
     }
 

@@ -134,8 +134,10 @@ public class OriginRunTests
         })
         {
             // An agent that dies does not know the failure and the owner any more, only what is to be done.
-            IEnumerable<OriginState> states = reached.Where(end => end.Past.Decision == decision && !end.Past.HasDied).Select(end => end.State);
-            Done[] ends = [.. states.OfType<Done>()];
+            Done[] ends =
+            [
+                .. reached.Where(end => end.Past.Decision == decision && !end.Past.HasDied).Select(end => end.State).OfType<Done>(),
+            ];
             Assert.NotEmpty(ends);
             Assert.All(ends, done => Assert.Equal(owner, done.Owner));
         }

@@ -9,45 +9,48 @@ public class OriginTableTests
 {
     private static readonly Expectations s_expected = new(
         """
-        Offering   + ReadyHeard                       -> Beginning: Record(Begun), TellApplication, Quiesce
-        Offering   + OfferRefused, StepFailed         -> Done(RefusedByApplication, Origin)
-        Offering   + LinkLost, TimeIsUp               -> Done(DestinationUnreachable, Origin)
-        Offering   + ApplicationDied                  -> Done(NotPassable, Origin)
-        Beginning  + Quiesced                         -> Diverting: Redirect(there)
-        Beginning  + VerdictHeard(Refused)            -> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
-        Beginning  + VerdictHeard(Unknown), StepFailed-> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
-        Beginning  + LinkLost, TimeIsUp               -> Done(DestinationUnreachable, Origin): HandBack, Record(Done), SendForget
-        Beginning  + ApplicationDied                  -> Done(NotPassable, Origin): HandBack, Record(Done), SendForget
-        Diverting  + RedirectionAcknowledged(divert)  -> Freezing: CloseGate, EnterRepair, Capture
-        Diverting  + RedirectionAcknowledged(undo)    -> Undoing(RedirectionFailed): Record(Undoing), Redirect(back)
-        Diverting  + VerdictHeard(Refused)            -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        Diverting  + VerdictHeard(Unknown), StepFailed-> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        Diverting  + LinkLost, TimeIsUp               -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
-        Diverting  + ApplicationDied                  -> Undoing(NotPassable): Record(Undoing), Redirect(back)
-        Freezing   + Captured                         -> Sending: Record(Sending), SendTransfer
-        Freezing   + VerdictHeard(Refused)            -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        Freezing   + VerdictHeard(Unknown), StepFailed-> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        Freezing   + LinkLost, TimeIsUp               -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
-        Freezing   + ApplicationDied                  -> Undoing(NotPassable): Record(Undoing), Redirect(back)
-        Sending    + SendingNotRecorded               -> Undoing(JournalFull): Record(Undoing), Redirect(back)
-        Sending    + VerdictHeard(Accepted)           -> Releasing: Record(Releasing), CloseSilently, AwaitRoutingLeft
-        Sending    + VerdictHeard(Refused)            -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        Sending    + VerdictHeard(Unknown)            -> Abandoning(DestinationForgot): Record(Releasing), CloseSilently, AwaitRoutingLeft
-        Sending    + LinkLost, TimeIsUp, StepFailed   -> InDoubt: SendResolve
-        InDoubt    + TimeIsUp                         -> InDoubt: SendResolve
-        InDoubt    + VerdictHeard(Accepted)           -> Releasing: Record(Releasing), CloseSilently, AwaitRoutingLeft
-        InDoubt    + VerdictHeard(Refused)            -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
-        InDoubt    + VerdictHeard(Unknown)            -> Abandoning(DestinationForgot): Record(Releasing), CloseSilently, AwaitRoutingLeft
-        InDoubt    + OperatorAbandons                 -> Abandoning(Abandoned): Record(Releasing), CloseSilently, AwaitRoutingLeft
-        InDoubt    + OperatorSaysDestinationIsDead    -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
-        Undoing    + RedirectionAcknowledged(undo)    -> Done(RefusedByApplication, Origin): Thaw, OpenGate, HandBack, Record(Done), SendForget
-        Undoing    + TimeIsUp                         -> Thawed(RefusedByApplication): Thaw, OpenGate, HandBack, Redirect(back)
-        Thawed     + RedirectionAcknowledged(undo)    -> Done(RefusedByApplication, Origin): Record(Done), SendForget
-        Thawed     + TimeIsUp                         -> Thawed(RefusedByApplication): Redirect(back)
-        Releasing  + RoutingLeft                      -> Done(None, Destination): OpenGate, Record(Done), SendForget
-        Releasing  + TimeIsUp                         -> Releasing: AwaitRoutingLeft
-        Abandoning + RoutingLeft                      -> Done(RefusedByApplication, Nobody): OpenGate, Record(Done), SendForget
-        Abandoning + TimeIsUp                         -> Abandoning(RefusedByApplication): AwaitRoutingLeft
+        Offering   + ReadyHeard                      -> Beginning: Record(Begun), TellApplication, Quiesce
+        Offering   + OfferRefused, StepFailed        -> Done(RefusedByApplication, Origin)
+        Offering   + LinkLost, TimeIsUp              -> Done(DestinationUnreachable, Origin)
+        Offering   + ApplicationDied                 -> Done(NotPassable, Origin)
+        Beginning  + Quiesced                        -> Diverting: Redirect(there)
+        Beginning  + VerdictHeard(Refused)           -> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
+        Beginning  + VerdictHeard(Unknown)           -> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
+        Beginning  + StepFailed                      -> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
+        Beginning  + LinkLost, TimeIsUp              -> Done(DestinationUnreachable, Origin): HandBack, Record(Done), SendForget
+        Beginning  + ApplicationDied                 -> Done(NotPassable, Origin): HandBack, Record(Done), SendForget
+        Diverting  + RedirectionAcknowledged(divert) -> Freezing: CloseGate, EnterRepair, Capture
+        Diverting  + RedirectionAcknowledged(undo)   -> Undoing(RedirectionFailed): Record(Undoing), Redirect(back)
+        Diverting  + VerdictHeard(Refused)           -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Diverting  + VerdictHeard(Unknown)           -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Diverting  + StepFailed                      -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Diverting  + LinkLost, TimeIsUp              -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
+        Diverting  + ApplicationDied                 -> Undoing(NotPassable): Record(Undoing), Redirect(back)
+        Freezing   + Captured                        -> Sending: Record(Sending), SendTransfer
+        Freezing   + VerdictHeard(Refused)           -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Freezing   + VerdictHeard(Unknown)           -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Freezing   + StepFailed                      -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Freezing   + LinkLost, TimeIsUp              -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
+        Freezing   + ApplicationDied                 -> Undoing(NotPassable): Record(Undoing), Redirect(back)
+        Sending    + SendingNotRecorded              -> Undoing(JournalFull): Record(Undoing), Redirect(back)
+        Sending    + VerdictHeard(Accepted)          -> Releasing: Record(Releasing), CloseSilently, AwaitRoutingLeft
+        Sending    + VerdictHeard(Refused)           -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        Sending    + VerdictHeard(Unknown)           -> Abandoning(DestinationForgot): Record(Releasing), CloseSilently, AwaitRoutingLeft
+        Sending    + LinkLost, TimeIsUp, StepFailed  -> InDoubt: SendResolve
+        InDoubt    + TimeIsUp                        -> InDoubt: SendResolve
+        InDoubt    + VerdictHeard(Accepted)          -> Releasing: Record(Releasing), CloseSilently, AwaitRoutingLeft
+        InDoubt    + VerdictHeard(Refused)           -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
+        InDoubt    + VerdictHeard(Unknown)           -> Abandoning(DestinationForgot): Record(Releasing), CloseSilently, AwaitRoutingLeft
+        InDoubt    + OperatorAbandons                -> Abandoning(Abandoned): Record(Releasing), CloseSilently, AwaitRoutingLeft
+        InDoubt    + OperatorSaysDestinationIsDead   -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
+        Undoing    + RedirectionAcknowledged(undo)   -> Done(RefusedByApplication, Origin): Thaw, OpenGate, HandBack, Record(Done), SendForget
+        Undoing    + TimeIsUp                        -> Thawed(RefusedByApplication): Thaw, OpenGate, HandBack, Redirect(back)
+        Thawed     + RedirectionAcknowledged(undo)   -> Done(RefusedByApplication, Origin): Record(Done), SendForget
+        Thawed     + TimeIsUp                        -> Thawed(RefusedByApplication): Redirect(back)
+        Releasing  + RoutingLeft                     -> Done(None, Destination): OpenGate, Record(Done), SendForget
+        Releasing  + TimeIsUp                        -> Releasing: AwaitRoutingLeft
+        Abandoning + RoutingLeft                     -> Done(RefusedByApplication, Nobody): OpenGate, Record(Done), SendForget
+        Abandoning + TimeIsUp                        -> Abandoning(RefusedByApplication): AwaitRoutingLeft
         """,
         """
         until it may have sent          | Offering  | Beginning | Diverting | Freezing
@@ -146,8 +149,8 @@ public class OriginTableTests
         OriginStep step = OriginTable.Next(new Offering(Epoch: 9), new ReadyHeard(TicketOfAnotherNumber));
         PassTerms terms = new(TicketOfAnotherNumber, 9);
         Assert.Equal(new Beginning(terms), step.State);
-        Assert.Equal(
-            [new OriginEffect.Record(OriginRecord.Begun, terms), new OriginEffect.TellApplication(terms), new OriginEffect.Quiesce()], step.Effects);
+        OriginEffect.Record begun = new(OriginRecord.Begun, terms);
+        Assert.Equal([begun, new OriginEffect.TellApplication(terms), new OriginEffect.Quiesce()], step.Effects);
     }
 
     [Theory]

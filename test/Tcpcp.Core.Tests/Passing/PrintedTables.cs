@@ -45,8 +45,11 @@ internal static class PrintedTables
         text.Append("\n```text\n");
         foreach (string state in states)
         {
-            foreach (IGrouping<string?, string> alike in inputs.GroupBy(input => CellOf(state, input).Whole).Where(alike => alike.Key is not null))
-                text.Append($"{state} + {string.Join(", ", alike)} -> {alike.Key}\n");
+            foreach (IGrouping<string?, string> alike in inputs.GroupBy(input => CellOf(state, input).Whole))
+            {
+                if (alike.Key is { } step)
+                    text.Append($"{state} + {string.Join(", ", alike)} -> {step}\n");
+            }
         }
 
         text.Append("```\n");

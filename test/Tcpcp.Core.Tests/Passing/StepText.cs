@@ -4,7 +4,7 @@ using static Tcpcp.Core.Tests.Passing.TableSamples;
 namespace Tcpcp.Core.Tests.Passing;
 
 /// <summary>
-/// States and effects with all that they carry, as a line of text: <c>Undoing(Cancelled): Record(Undoing), Redirect(back)</c>. Terms, tickets
+/// States and effects with all that they carry, as a line: <c>Undoing(Cancelled): Record(Undoing), Redirect(back)</c>. Terms, tickets
 /// and numbers are left out if they are those of the sample pass, and written if they are others.
 /// </summary>
 internal static class StepText

@@ -3,8 +3,8 @@ using Tcpcp.Core.Passing;
 namespace Tcpcp.Core.Tests.Passing;
 
 /// <summary>
-/// A pass, and every state and input of its tables by the names that the tests and <c>docs/architecture.md</c> use. An input that a table may
-/// take in several ways is here once for each of them.
+/// A pass, and every state and input of its tables by the names that the tests and <c>docs/architecture.md</c> use. An input that a table
+/// may take in several ways is here once for each of them.
 /// </summary>
 internal static class TableSamples
 {

@@ -1,9 +1,9 @@
 namespace Tcpcp.Core.Tests.Passing;
 
 /// <summary>
-/// Every run of a table: all sequences of inputs that are legal, effects performed one by one, and an agent that may die before and after each
-/// of them and goes on from its last record. Runs that come to the same state with the same history, as far as the history is asked for, go on
-/// alike, so that each such pair is left once.
+/// Every run of a table: all sequences of inputs that are legal, effects performed one by one, and an agent that may die before and after
+/// each of them and goes on from its last record. Runs that come to the same state with the same history, as far as the history is asked
+/// for, go on alike, so that each such pair is left once.
 /// </summary>
 internal sealed class Walk<TState, TInput, TEffect, THistory>
     where TInput : class
@@ -26,7 +26,7 @@ internal sealed class Walk<TState, TInput, TEffect, THistory>
     /// <summary>Checks an effect against the history so far, and returns the history after it.</summary>
     public Func<THistory, TEffect, THistory> OnEffect { get; init; } = (history, _) => history;
 
-    /// <summary>The first step of a new agent, and the history as it knows it; null if nothing is on record. Not set: agents do not die.</summary>
+    /// <summary>The first step of a new agent, and the history as it knows it; null if nothing is on record.</summary>
     public Func<THistory, (TState State, TEffect[] Effects, THistory History)?> Recover { get; init; } = _ => null;
 
     /// <returns>All states that are reached, each with its histories.</returns>
