@@ -47,6 +47,7 @@ internal static class DestinationTable
 
         // Late or repeated, or it changes nothing any more.
         (_, OfferHeard or TimeIsUp or LinkLost or ApplicationDied) => new(state),
+        (Restoring, TransferHeard) => new(state),
         (Accepted or Active or Refused or Forgotten, Declined or ApplicationTook) => new(state),
         _ => throw new InvalidOperationException($"{input.GetType().Name} is not legal in {state.GetType().Name}."),
     };
@@ -57,10 +58,10 @@ internal static class DestinationTable
     /// <summary>After the death of this agent, from the last record of the pass. Every effect may have been performed already.</summary>
     public static DestinationStep Recover(DestinationRecord record, PassTerms terms) => record switch
     {
-        DestinationRecord.Offered => Refuse(terms, PassFailure.Expired), // a ticket dies with the agent that gave it
+        // A ticket dies with the agent that gave it; what was refused may not be discarded yet.
+        DestinationRecord.Offered or DestinationRecord.Refused => Refuse(terms, PassFailure.Expired),
         DestinationRecord.Accepted or DestinationRecord.Activating => Activate(terms, isReleased: false, new RecoverDormant()),
         DestinationRecord.Active => new(new Active(terms)),
-        DestinationRecord.Refused => new(new Refused(terms, PassFailure.Expired)),
         _ => new(new Forgotten(terms.Ticket.Incarnation)),
     };
 

@@ -7,26 +7,79 @@ namespace Tcpcp.Core.Tests.Passing;
 
 public class DestinationTableTests
 {
-    private static readonly Expectations s_expected = new("""
-        input           | Offered   | Holding  | Restored | Accepted | Active    | Refused   | Forgotten
-        DivertMade      | Holding   | -        | -        | -        | -         | -         | -
-        SocketsRestored | Restored  | Restored | -        | -        | -         | -         | -
-        AcceptRecorded  | -         | -        | Accepted | -        | -         | -         | -
-        Activated       | -         | -        | -        | Active   | -         | -         | -
-        Declined        | Refused   | Refused  | Refused  | =        | =         | =         | =
-        TimeIsUp        | Refused   | Refused  | Refused  | =        | =         | =         | =
-        ResolveHeard    | Refused   | Refused  | Refused  | =        | =         | =         | =
-        LinkLost        | Refused   | =        | =        | =        | =         | =         | =
-        UndoHeard       | Refused   | Refused  | Refused  | =        | =         | =         | =
-        ForgetHeard     | Forgotten | -        | -        | -        | Forgotten | Forgotten | =
+    private static readonly Expectations s_expected = new(
+        """
+        Unknown + OfferHeard -> Offered: Record(Offered), CloseGate, ArmHold, SendReady
+        Unknown + OfferHeard(obstacle) -> Forgotten: SendOfferRefused(RefusedByApplication)
+        Unknown + TransferHeard, ResolveHeard -> Unknown: SendVerdict(Refused, Expired)
+        Unknown + UndoHeard -> Unknown: SendHeld
+        Offered + TransferHeard -> Restoring: RestoreDormant, HandToApplication
+        Offered + ResolveHeard, TimeIsUp -> Refused(Expired): Record(Refused), Discard, SendVerdict(Refused, Expired)
+        Offered + UndoHeard -> Refused(Cancelled): Record(Refused), Discard, SendVerdict(Refused, Cancelled), SendHeld
+        Offered + ForgetHeard -> Forgotten: Discard, OpenGate, Record(Forgotten)
+        Offered + Declined -> Refused(RefusedByApplication): Record(Refused), Discard, SendVerdict(Refused, RefusedByApplication)
+        Offered + LinkLost -> Refused(DestinationUnreachable): Record(Refused), Discard, SendVerdict(Refused, DestinationUnreachable)
+        Offered + ApplicationDied -> Refused(NoApplication): Record(Refused), Discard, SendVerdict(Refused, NoApplication)
+        Restoring + ApplicationTook -> Accepted: Record(Accepted), Record(Activating), LeaveRepair, OpenGate, Go, SendVerdict(Accepted)
+        Restoring + ResolveHeard, TimeIsUp -> Refused(Expired): Record(Refused), Discard, SendVerdict(Refused, Expired)
+        Restoring + UndoHeard -> Refused(Cancelled): Record(Refused), Discard, SendVerdict(Refused, Cancelled), SendHeld
+        Restoring + ForgetHeard -> Forgotten: Discard, OpenGate, Record(Forgotten)
+        Restoring + Declined -> Refused(RefusedByApplication): Record(Refused), Discard, SendVerdict(Refused, RefusedByApplication)
+        Restoring + ApplicationDied -> Refused(NoApplication): Record(Refused), Discard, SendVerdict(Refused, NoApplication)
+        Accepted + TransferHeard, ResolveHeard -> Accepted: SendVerdict(Accepted)
+        Accepted + UndoHeard -> Accepted: SendVerdict(Accepted)
+        Accepted + ForgetHeard -> Accepted(released)
+        Accepted + Activated -> Active: Record(Active), SendActive
+        Accepted(released) + TransferHeard -> Accepted(released): SendVerdict(Accepted)
+        Accepted(released) + ResolveHeard -> Accepted(released): SendVerdict(Accepted)
+        Accepted(released) + UndoHeard -> Accepted(released): SendVerdict(Accepted)
+        Accepted(released) + Activated -> Forgotten: Record(Forgotten)
+        Active + TransferHeard, ResolveHeard -> Active: SendVerdict(Accepted)
+        Active + UndoHeard -> Active: SendVerdict(Accepted)
+        Active + ForgetHeard -> Forgotten: Record(Forgotten)
+        Refused + TransferHeard, ResolveHeard -> Refused(RefusedByApplication): SendVerdict(Refused, RefusedByApplication)
+        Refused + UndoHeard -> Refused(RefusedByApplication): SendHeld
+        Refused + ForgetHeard -> Forgotten: OpenGate, Record(Forgotten)
+        Forgotten + TransferHeard, ResolveHeard -> Forgotten: SendVerdict(Refused, Expired)
+        Forgotten + UndoHeard -> Forgotten: SendHeld
+        """,
+        """
+        until the verdict    | Unknown   | Offered   | Restoring
+        OfferHeard           | Offered   | =         | =
+        OfferHeard(obstacle) | Forgotten | =         | =
+        TransferHeard        | Unknown   | Restoring | =
+        ResolveHeard         | Unknown   | Refused   | Refused
+        UndoHeard            | Unknown   | Refused   | Refused
+        ForgetHeard          | =         | Forgotten | Forgotten
+        ApplicationTook      | -         | -         | Accepted
+        Declined             | -         | Refused   | Refused
+        Activated            | -         | -         | -
+        TimeIsUp             | =         | Refused   | Refused
+        LinkLost             | =         | Refused   | =
+        ApplicationDied      | =         | Refused   | Refused
+        """,
+        """
+        afterwards           | Accepted           | Accepted(released) | Active    | Refused   | Forgotten
+        OfferHeard           | =                  | =                  | =         | =         | =
+        OfferHeard(obstacle) | =                  | =                  | =         | =         | =
+        TransferHeard        | Accepted           | Accepted(released) | Active    | Refused   | Forgotten
+        ResolveHeard         | Accepted           | Accepted(released) | Active    | Refused   | Forgotten
+        UndoHeard            | Accepted           | Accepted(released) | Active    | Refused   | Forgotten
+        ForgetHeard          | Accepted(released) | =                  | Forgotten | Forgotten | =
+        ApplicationTook      | =                  | =                  | =         | =         | =
+        Declined             | =                  | =                  | =         | =         | =
+        Activated            | Active             | Forgotten          | -         | -         | -
+        TimeIsUp             | =                  | =                  | =         | =         | =
+        LinkLost             | =                  | =                  | =         | =         | =
+        ApplicationDied      | =                  | =                  | =         | =         | =
         """);
-
-    private static readonly DestinationState s_start = new Offered();
 
     public static IEnumerable<TheoryDataRow<string, string>> Pairs =>
         from state in DestinationStates.Keys
         from input in DestinationInputs.Keys
         select new TheoryDataRow<string, string>(state, input);
+
+    public static IEnumerable<TheoryDataRow<string>> States => DestinationStates.Keys.Select(state => new TheoryDataRow<string>(state));
 
     [Theory]
     [MemberData(nameof(Pairs))]
@@ -37,72 +90,144 @@ public class DestinationTableTests
         if (expected == Expectations.Illegal)
         {
             InvalidOperationException illegal = Assert.Throws<InvalidOperationException>(() => DestinationTable.Next(state, input));
-            Assert.Equal($"{inputName} is not legal in {stateName}.", illegal.Message);
+            Assert.Equal($"{inputName} is not legal in {state.GetType().Name}.", illegal.Message);
             return;
         }
 
-        DestinationState next = DestinationTable.Next(state, input);
+        DestinationStep step = DestinationTable.Next(state, input);
         if (expected == Expectations.Same)
         {
-            Assert.Equal(state, next);
+            AssertSame(state, step);
             return;
         }
 
-        Assert.Equal(expected, next.GetType().Name);
-        Assert.Equal(next is Refused ? ExpectedFailure(input) : null, DataOf<PassFailure>(next, "Failure"));
+        Assert.Equal(expected, step.State is Accepted { IsReleased: true } ? "Accepted(released)" : step.State.GetType().Name);
+        Assert.Equal(s_expected.StepOf(stateName, inputName), StepText.Of(step));
     }
 
     [Fact]
     public void The_expectations_are_about_states_and_inputs_that_exist()
     {
-        Assert.Equal(DestinationStates.Keys.Order(StringComparer.Ordinal), s_expected.States.Order(StringComparer.Ordinal));
-        Assert.Equal(DestinationInputs.Keys.Order(StringComparer.Ordinal), s_expected.Inputs.Order(StringComparer.Ordinal));
+        Assert.Equal(DestinationStates.Keys, s_expected.States);
+        Assert.Equal(DestinationInputs.Keys, s_expected.Inputs);
+        Assert.Equal(s_expected.Changes.Order(), s_expected.Steps.Order());
     }
 
     [Fact]
-    public void Accepted_and_refused_never_follow_each_other() => Walk.Through(
-        s_start, Inputs, DestinationTable.Next, history: (Accepted: false, Refused: false),
-        remember: (history, _, _, after) => (history.Accepted || after is Accepted or Active, history.Refused || after is Refused),
-        check: (history, before, _, after) =>
-        {
-            Assert.False(history.Accepted && after is Refused, $"{before} came to {after} after it was accepted.");
-            Assert.False(history.Refused && after is Accepted or Active, $"{before} came to {after} after it was refused.");
-        });
-
-    [Fact]
-    public void What_is_accepted_stays_so_until_it_is_active_and_the_origin_forgets_it() => Walk.Through(
-        s_start, Inputs, DestinationTable.Next, history: 0, remember: (_, _, _, _) => 0,
-        check: (_, before, input, after) =>
-        {
-            if (before is Accepted)
-                Assert.True(after is Accepted || (after is Active && input is Activated), $"{input} led from {before} to {after}.");
-            if (before is Active)
-                Assert.True(after is Active || (after is Forgotten && input is ForgetHeard), $"{input} led from {before} to {after}.");
-        });
-
-    [Fact]
-    public void A_forgotten_pass_stays_forgotten() =>
-        Assert.All(Inputs.Where(input => s_expected.Of("Forgotten", input.GetType().Name) != Expectations.Illegal), input =>
-            Assert.IsType<Forgotten>(DestinationTable.Next(new Forgotten(), input)));
-
-    [Fact]
-    public void Every_state_can_be_reached_and_from_every_one_the_pass_can_be_forgotten()
+    public void Every_state_and_input_has_a_sample()
     {
-        HashSet<(DestinationState State, int)> reached = Reach(s_start);
-        Assert.Equal(DestinationStates.Keys.Order(StringComparer.Ordinal), reached.Select(pair => pair.State.GetType().Name).Distinct().Order(StringComparer.Ordinal));
-        Assert.All(reached, pair => Assert.Contains(Reach(pair.State), end => end.State is Forgotten));
+        Assert.Equal(KindsOf<DestinationState>(), DestinationStates.Values.Select(state => state.GetType()).ToHashSet());
+        Assert.Equal(KindsOf<DestinationInput>(), DestinationInputs.Values.Select(input => input.GetType()).ToHashSet());
     }
 
-    private static DestinationInput[] Inputs => [.. DestinationInputs.Values];
-
-    private static HashSet<(DestinationState State, int)> Reach(DestinationState start) =>
-        Walk.Through(start, Inputs, DestinationTable.Next, history: 0, remember: (_, _, _, _) => 0, check: (_, _, _, _) => { });
-
-    private static PassFailure? ExpectedFailure(DestinationInput input) => input switch
+    [Fact]
+    public void The_terms_are_those_of_the_first_offer()
     {
-        TimeIsUp or ResolveHeard => PassFailure.Expired,
-        UndoHeard => PassFailure.Cancelled,
-        LinkLost => PassFailure.DestinationUnreachable,
-        _ => Failure,
-    };
+        PassTerms terms = new(TicketOfAnotherNumber, Epoch: 9);
+        DestinationStep step = DestinationTable.Next(new Unknown(Ticket.Incarnation), new OfferHeard(terms, PassFailure.None));
+        Assert.Equal(new Offered(terms), step.State);
+        Assert.Equal(new DestinationEffect.Record(DestinationRecord.Offered, terms), step.Effects[0]);
+        Assert.Equal(new DestinationEffect.SendReady(terms), step.Effects[^1]);
+        AssertSame(new Offered(Terms), DestinationTable.Next(new Offered(Terms), new OfferHeard(terms, PassFailure.None)));
+    }
+
+    [Theory]
+    [MemberData(nameof(States))]
+    public void About_another_ticket_of_this_incarnation_the_answer_is_refused(string state)
+    {
+        DestinationEffect.SendVerdict refused = new(TicketOfAnotherNumber, PassVerdict.Refused, PassFailure.Expired);
+        AssertAnswers(state, new TransferHeard(TicketOfAnotherNumber), refused);
+        AssertAnswers(state, new ResolveHeard(TicketOfAnotherNumber, LivesHere: false), refused);
+    }
+
+    [Theory]
+    [MemberData(nameof(States))]
+    public void About_a_ticket_of_another_incarnation_the_answer_is_unknown(string state)
+    {
+        DestinationEffect.SendVerdict unknown = new(TicketOfAnotherIncarnation, PassVerdict.Unknown, PassFailure.Expired);
+        AssertAnswers(state, new TransferHeard(TicketOfAnotherIncarnation), unknown);
+        AssertAnswers(state, new ResolveHeard(TicketOfAnotherIncarnation, LivesHere: false), unknown);
+    }
+
+    [Theory]
+    [MemberData(nameof(States))]
+    public void About_another_ticket_whose_connections_live_here_the_answer_is_accepted(string state)
+    {
+        foreach (PassTicket ticket in new[] { TicketOfAnotherNumber, TicketOfAnotherIncarnation })
+            AssertAnswers(state, new ResolveHeard(ticket, LivesHere: true), new(ticket, PassVerdict.Accepted, PassFailure.None));
+    }
+
+    [Theory]
+    [InlineData("Offered")]
+    [InlineData("Restoring")]
+    [InlineData("Accepted")]
+    [InlineData("Active")]
+    [InlineData("Refused")]
+    public void About_the_ticket_of_the_pass_the_answer_does_not_depend_on_what_the_application_says(string state)
+    {
+        DestinationStep without = DestinationTable.Next(DestinationStates[state], new ResolveHeard(Ticket, LivesHere: false));
+        DestinationStep with = DestinationTable.Next(DestinationStates[state], new ResolveHeard(Ticket, LivesHere: true));
+        Assert.Equal(StepText.Of(without), StepText.Of(with));
+    }
+
+    [Theory]
+    [MemberData(nameof(States))]
+    public void For_another_ticket_nothing_is_held_and_nothing_forgotten(string stateName)
+    {
+        DestinationState state = DestinationStates[stateName];
+        foreach (PassTicket ticket in new[] { TicketOfAnotherNumber, TicketOfAnotherIncarnation })
+        {
+            DestinationStep undo = DestinationTable.Next(state, new UndoHeard(ticket));
+            Assert.Equal(state, undo.State);
+            Assert.Equal([new DestinationEffect.SendHeld(ticket)], undo.Effects);
+            AssertSame(state, DestinationTable.Next(state, new ForgetHeard(ticket)));
+        }
+    }
+
+    [Theory]
+    [InlineData("Offered", "Refused(Expired): Record(Refused), Discard, SendVerdict(Refused, Expired)")]
+    [InlineData("Accepted", "Accepted: RecoverDormant, Record(Activating), LeaveRepair, OpenGate, Go, SendVerdict(Accepted)")]
+    [InlineData("Activating", "Accepted: RecoverDormant, Record(Activating), LeaveRepair, OpenGate, Go, SendVerdict(Accepted)")]
+    [InlineData("Active", "Active")]
+    [InlineData("Refused", "Refused(Expired): Record(Refused), Discard, SendVerdict(Refused, Expired)")]
+    [InlineData("Forgotten", "Forgotten")]
+    public void A_new_agent_goes_on_from_the_last_record(string record, string expected) =>
+        Assert.Equal(expected, StepText.Of(DestinationTable.Recover(Enum.Parse<DestinationRecord>(record), Terms)));
+
+    [Fact]
+    public void There_are_six_records() =>
+        Assert.Equal(["Offered", "Accepted", "Activating", "Active", "Refused", "Forgotten"], Enum.GetNames<DestinationRecord>());
+
+    [Theory]
+    [InlineData("Unknown", false)]
+    [InlineData("Offered", true)]
+    [InlineData("Restoring", true)]
+    [InlineData("Accepted", true)]
+    [InlineData("Accepted(released)", true)]
+    [InlineData("Active", false)]
+    [InlineData("Refused", true)]
+    [InlineData("Forgotten", false)]
+    public void A_pass_is_open_while_it_can_change_something(string state, bool isOpen) =>
+        Assert.Equal(isOpen, DestinationTable.IsOpen(DestinationStates[state]));
+
+    [Theory]
+    [MemberData(nameof(States))]
+    public void A_state_has_a_ticket_from_the_offer_until_it_is_forgotten(string state) =>
+        Assert.Equal(state is "Unknown" or "Forgotten" ? null : Ticket, DestinationTable.TicketOf(DestinationStates[state]));
+
+    private static void AssertAnswers(string stateName, DestinationInput input, DestinationEffect.SendVerdict answer)
+    {
+        DestinationState state = DestinationStates[stateName];
+        DestinationStep step = DestinationTable.Next(state, input);
+        Assert.Equal(state, step.State);
+        Assert.Equal([answer], step.Effects);
+    }
+
+    private static void AssertSame(DestinationState state, DestinationStep step)
+    {
+        Assert.Equal(state, step.State);
+        Assert.Empty(step.Effects);
+    }
+
+    private static HashSet<Type> KindsOf<T>() => [.. typeof(T).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(T)))];
 }
