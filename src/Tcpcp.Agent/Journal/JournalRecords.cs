@@ -52,6 +52,7 @@ internal static class JournalRecords
         JournalStep.Sending => OriginRecord.Sending,
         JournalStep.Undoing => OriginRecord.Undoing,
         JournalStep.Releasing => OriginRecord.Releasing,
+        JournalStep.Settled => OriginRecord.Settled,
         JournalStep.Done => OriginRecord.Done,
         _ => throw new InvalidDataException($"The journal has a record {record.Step} of an origin."),
     };
@@ -82,6 +83,7 @@ internal static class JournalRecords
         OriginRecord.Sending => JournalStep.Sending,
         OriginRecord.Undoing => JournalStep.Undoing,
         OriginRecord.Releasing => JournalStep.Releasing,
+        OriginRecord.Settled => JournalStep.Settled,
         _ => JournalStep.Done,
     };
 

@@ -33,12 +33,15 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
         }
     }
 
-    /// <summary>After the death of this agent: the gates that are closed are this pass's, and the packets may come here.</summary>
-    public void RecoverGates()
+    /// <summary>After the death of this agent: the gates that are closed are this pass's.</summary>
+    /// <returns>Whether packets are diverted to here.</returns>
+    public bool RecoverGates()
     {
         _closedGates.UnionWith(names.Intersect(host.Gate.Closed));
+        bool diverted = false;
         foreach (FourTuple name in names)
-            host.Redirection.Recover(name);
+            diverted |= host.Redirection.Recover(name);
+        return diverted;
     }
 
     public void ArmHold()

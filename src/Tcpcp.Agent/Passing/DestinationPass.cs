@@ -32,6 +32,7 @@ internal sealed class DestinationPass
     private ByteString _applicationState = ByteString.Empty;
     private long _stoodStillSince;
     private long _divertedAt;
+    private bool _isDiverted;
     private Active _activation = new();
     private string _detail = "";
 
@@ -66,7 +67,7 @@ internal sealed class DestinationPass
             _detail = "The destination's agent was restarted before its verdict.",
         };
         pass.Report(PassAction.Recovered, record.Step.ToString());
-        pass._connections.RecoverGates();
+        pass._isDiverted = pass._connections.RecoverGates();
         pass.Perform(DestinationTable.Recover(JournalRecords.DestinationKindOf(record), pass.Terms));
         return pass;
     }
@@ -128,6 +129,9 @@ internal sealed class DestinationPass
             _connections.StopHolding();
     }
 
+    // With takeover this host alone diverts the packets. If it has not, and the decision has fallen, it never will: the gate need not wait for the origin.
+    private bool IsOver => _state is DestinationState.Refused && !_isDiverted;
+
     private void Take(DestinationInput input, string detail = "")
     {
         DestinationStep step = DestinationTable.Next(_state, input);
@@ -153,6 +157,8 @@ internal sealed class DestinationPass
 
         if (activates)
             Take(new DestinationInput.Activated());
+        else if (IsOver)
+            Take(new DestinationInput.ForgetHeard(Terms.Ticket));
     }
 
     // What goes wrong before the verdict refuses. Afterwards this host owns the connections, and the next effect follows.
@@ -161,6 +167,11 @@ internal sealed class DestinationPass
         try
         {
             return Perform(effect);
+        }
+        catch (JournalFullException e) when (effect is DestinationEffect.Record { Kind: DestinationRecord.Accepted })
+        {
+            _detail = e.Message;
+            return new DestinationInput.AcceptNotRecorded();
         }
         catch (JournalFullException e) when (_state is DestinationState.Offered or DestinationState.Restoring)
         {
@@ -237,6 +248,9 @@ internal sealed class DestinationPass
             case DestinationEffect.SendActive:
                 Send(message => message.Active = _activation);
                 return null;
+            case DestinationEffect.SendForgotten:
+                Send(message => message.Forgotten = new Forgotten());
+                return null;
             case DestinationEffect.SendHeld:
                 SendHeld();
                 return null;
@@ -254,9 +268,9 @@ internal sealed class DestinationPass
             return; // too late
         try
         {
-            if (_divertedAt == 0)
+            if (!_isDiverted)
             {
-                _divertedAt = Stopwatch.GetTimestamp();
+                (_isDiverted, _divertedAt) = (true, Stopwatch.GetTimestamp());
                 foreach (FourTuple name in Names.DistinctBy(name => name.Local.Address))
                     _host.Redirection.Divert(name);
                 Report(PassAction.Diverted);

@@ -152,6 +152,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             PassMessage.BodyOneofCase.Transfer when message.Transfer.Last => new DestinationInput.TransferHeard(ticket),
             PassMessage.BodyOneofCase.Resolve => new DestinationInput.ResolveHeard(ticket, LivesHere: false),
             PassMessage.BodyOneofCase.Undo => new DestinationInput.UndoHeard(ticket),
+            PassMessage.BodyOneofCase.Forget => new DestinationInput.ForgetHeard(ticket),
             _ => null,
         };
         if (message.BodyCase == PassMessage.BodyOneofCase.Forget && ticket.Incarnation != host.Journal.Incarnation)
@@ -165,6 +166,8 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
                 answer.Verdict = VerdictMessages.New(verdict, "This pass is not open here.");
             else if (effect is DestinationEffect.SendHeld)
                 answer.Undone = new Undone { Number = message.Undo.Number }; // nothing is held for it, and nothing diverted
+            else if (effect is DestinationEffect.SendForgotten)
+                answer.Forgotten = new Forgotten();
             Send(link, answer);
         }
     }

@@ -31,6 +31,8 @@ internal sealed class HostServices : IDisposable
 
     public IRedirection Redirection { get; }
 
+    public ConnectionEpochs Epochs { get; } = new();
+
     /// <param name="interfaceName">The interface that peers and the other hosts are behind.</param>
     public static HostServices Open(string interfaceName, PassOptions options, IPassJournal journal)
     {

@@ -18,6 +18,7 @@ internal sealed class OriginConnections : IDisposable
     private readonly List<ConnectionLock> _locks = [];
     private readonly List<FrozenConnection> _frozen = [];
     private readonly List<Socket?> _rebuilt = [];
+    private HashSet<FourTuple> _kept = [];
 
     private OriginConnections(HostServices host, IReadOnlyList<FourTuple> names, IReadOnlyList<Socket> sockets)
     {
@@ -69,7 +70,7 @@ internal sealed class OriginConnections : IDisposable
 
     /// <summary>After the death of agent and application: their sockets are gone.</summary>
     public static OriginConnections Recover(HostServices host, IReadOnlyList<FourTuple> names, IReadOnlyList<Core.ConnectionSnapshot> snapshots) =>
-        new(host, names, []) { Snapshots = snapshots };
+        new(host, names, []) { Snapshots = snapshots, _kept = [.. names.Intersect(host.Gate.Closed)] };
 
     /// <summary>Closes the gates, and enters repair mode.</summary>
     public void Freeze(uint slot, ulong epoch)
@@ -160,10 +161,11 @@ internal sealed class OriginConnections : IDisposable
         _host.Hold.Replay(connection);
     }
 
-    // Without a snapshot it was not frozen for long when its application died: the kernel has closed it, as that of any program.
+    // Without a snapshot it was not frozen for long when its application died, and with an open gate it lived again: the kernel has closed it, as that of
+    // any program.
     private Socket? Rebuild(int number, IReadOnlyList<byte[]> held, uint slot, long stoodStillSince)
     {
-        if (Snapshots.Count <= number)
+        if (Snapshots.Count <= number || !_kept.Contains(Names[number]))
         {
             _host.Hold.Take(Names[number]);
             return null;

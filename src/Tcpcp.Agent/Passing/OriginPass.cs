@@ -38,7 +38,7 @@ internal sealed class OriginPass
     private OriginPass(HostServices host, PassRequest request, OriginConnections connections, OriginLink link, string destination, PassObserver observer)
     {
         (_host, _request, _connections, _link, _observer, _destination) = (host, request, connections, link, observer, destination);
-        (_id, _application, _pause, _epoch) = (PassId.New(), request.Application, host.Options.ResolveBackOff, request.Epoch + 1);
+        (_id, _application, _pause, _epoch) = (PassId.New(), request.Application, host.Options.ResolveBackOff, host.Epochs.Next(request));
     }
 
     private OriginPass(HostServices host, JournalRecord record, OriginLink link, IPassReceiver? heir, PassObserver observer)
@@ -125,7 +125,7 @@ internal sealed class OriginPass
                 break;
         }
 
-        if (_state is OriginState.Done or OriginState.Thawed)
+        if (_state is OriginState.Done or OriginState.Settled or OriginState.Thawed)
             Conclude();
     }
 
@@ -134,6 +134,7 @@ internal sealed class OriginPass
         (PassFailure failure, ConnectionOwner owner) = _state switch
         {
             OriginState.Done done => (done.Failure, done.Owner),
+            OriginState.Settled settled => (settled.Failure, settled.Owner),
             _ => (((OriginState.Thawed)_state).Failure, ConnectionOwner.Origin),
         };
         if (_outcome.Task.IsCompleted)
@@ -261,7 +262,7 @@ internal sealed class OriginPass
 
     private void Record(OriginEffect.Record effect)
     {
-        if (effect.Kind == OriginRecord.Done && !_recorded)
+        if (effect.Kind is OriginRecord.Settled or OriginRecord.Done && !_recorded)
             return; // not even the beginning could be recorded
         JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms);
         if (effect.Kind == OriginRecord.Begun)
@@ -363,7 +364,7 @@ internal sealed class OriginPass
         if (_next is { } next)
             return next;
         bool mayGiveUp = _state is OriginState.Offering or OriginState.Beginning or OriginState.Diverting or OriginState.Freezing;
-        bool waits = _state is OriginState.InDoubt or OriginState.Undoing or OriginState.Thawed;
+        bool waits = _state is OriginState.InDoubt or OriginState.Undoing or OriginState.Thawed or OriginState.Settled;
         if (waits && !_link.IsOpen)
         {
             await Task.Delay(_pause, CancellationToken.None);
@@ -417,6 +418,8 @@ internal sealed class OriginPass
                 return null;
             case PassMessage.BodyOneofCase.Undone:
                 return new OriginInput.RedirectionAcknowledged(message.Undone.Number);
+            case PassMessage.BodyOneofCase.Forgotten:
+                return new OriginInput.ForgetAcknowledged();
             case PassMessage.BodyOneofCase.Verdict when PassMessages.TicketOf(message) is { } ticket:
                 return InputOf(message.Verdict, ticket);
             default:

@@ -15,8 +15,9 @@ internal interface IRedirection
     /// <summary>At the destination: the packets come here.</summary>
     void Divert(FourTuple connection);
 
-    /// <summary>At the destination, after the death of its agent: a divert may have been made, and may have to be undone.</summary>
-    void Recover(FourTuple connection);
+    /// <summary>At the destination, after the death of its agent: a divert that stands may have to be undone.</summary>
+    /// <returns>Whether there is one.</returns>
+    bool Recover(FourTuple connection);
 
     /// <summary>At the destination, after <see cref="Divert"/> and before the activation: waits until this host takes the packets that come.</summary>
     /// <exception cref="TimeoutException">It does not; the message says what is missing.</exception>

@@ -57,7 +57,12 @@ internal sealed class Takeover : IRedirection, IDisposable
         _announcement.Announce(address);
     }
 
-    public void Recover(FourTuple connection) => _added[connection.Local.Address] = true; // the connection was at the origin: so was its address
+    public bool Recover(FourTuple connection)
+    {
+        // The connection was at the origin: so was its address.
+        IPAddress address = connection.Local.Address;
+        return _route.Addresses.List(_link.Index).Any(assigned => assigned.Address == InterfaceAddress.Single(address)) && (_added[address] = true);
+    }
 
     public void AwaitArrival(FourTuple connection)
     {

@@ -38,6 +38,9 @@ internal abstract record DestinationEffect
 
     public sealed record SendActive(PassTerms Terms) : DestinationEffect;
 
+    /// <summary>The origin need not say again that it is done.</summary>
+    public sealed record SendForgotten(PassTicket Ticket) : DestinationEffect;
+
     /// <summary>Sends the origin what was held, in order, and then that this was all.</summary>
     public sealed record SendHeld(PassTicket Ticket) : DestinationEffect;
 }

@@ -22,6 +22,9 @@ internal abstract record DestinationInput
     /// <summary>The application has the dormant sockets and takes them.</summary>
     public sealed record ApplicationTook : DestinationInput;
 
+    /// <summary>The journal took no record of the acceptance, so nobody has heard of it and nothing lives.</summary>
+    public sealed record AcceptNotRecorded : DestinationInput;
+
     /// <summary>Something here failed, or somebody does not want it.</summary>
     public sealed record Declined(PassFailure Failure) : DestinationInput;
 

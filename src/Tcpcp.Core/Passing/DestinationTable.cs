@@ -19,13 +19,15 @@ internal static class DestinationTable
         (_, TransferHeard transfer) when transfer.Ticket != TicketOf(state) => new(state, AnswerForeign(state, transfer.Ticket, livesHere: false)),
         (_, ResolveHeard resolve) when resolve.Ticket != TicketOf(state) => new(state, AnswerForeign(state, resolve.Ticket, resolve.LivesHere)),
         (_, UndoHeard undo) when undo.Ticket != TicketOf(state) => new(state, new SendHeld(undo.Ticket)), // nothing is held for it
-        (_, ForgetHeard forget) when forget.Ticket != TicketOf(state) => new(state),
+        (_, ForgetHeard forget) when forget.Ticket != TicketOf(state) => new(state, new SendForgotten(forget.Ticket)),
 
         (Offered offered, TransferHeard) => new(new Restoring(offered.Terms), new RestoreDormant(), new HandToApplication()),
         (Restoring restoring, ApplicationTook) => Activate(restoring.Terms, isReleased: false, new Record(DestinationRecord.Accepted, restoring.Terms)),
         (Accepted { IsReleased: false } accepted, Activated) =>
             new(new Active(accepted.Terms), new Record(DestinationRecord.Active, accepted.Terms), new SendActive(accepted.Terms)),
         (Accepted accepted, Activated) => Forget(accepted.Terms),
+
+        (Accepted accepted, AcceptNotRecorded) => Refuse(accepted.Terms, PassFailure.JournalFull),
 
         // Before the verdict every doubt refuses; afterwards none does.
         (Offered offered, Declined or TimeIsUp or ResolveHeard or LinkLost or ApplicationDied) => Refuse(offered.Terms, FailureOf(input)),
@@ -87,7 +89,7 @@ internal static class DestinationTable
         ]);
 
     private static DestinationStep Forget(PassTerms terms, params ReadOnlySpan<DestinationEffect> first) =>
-        new(new Forgotten(terms.Ticket.Incarnation), [.. first, new Record(DestinationRecord.Forgotten, terms)]);
+        new(new Forgotten(terms.Ticket.Incarnation), [.. first, new Record(DestinationRecord.Forgotten, terms), new SendForgotten(terms.Ticket)]);
 
     private static SendVerdict AnswerForeign(DestinationState state, PassTicket ticket, bool livesHere)
     {

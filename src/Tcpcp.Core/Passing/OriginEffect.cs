@@ -61,6 +61,9 @@ internal enum OriginRecord
     /// <summary>Another host owns the connections, or nobody: the copies are to be closed.</summary>
     Releasing,
 
+    /// <summary>The connections live here, or their copies are closed. The destination is to be told.</summary>
+    Settled,
+
     /// <summary>Nothing is left to do.</summary>
     Done,
 }

@@ -21,6 +21,8 @@ internal abstract record OriginInput
     /// <summary>The copies are closed, and no packet of the connections reaches this host any more.</summary>
     public sealed record RoutingLeft : OriginInput;
 
+    public sealed record ForgetAcknowledged : OriginInput;
+
     /// <summary>The step under way failed at this host, or the caller gave up.</summary>
     public sealed record StepFailed(PassFailure Failure) : OriginInput;
 

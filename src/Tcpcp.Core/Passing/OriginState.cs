@@ -33,6 +33,9 @@ internal abstract record OriginState
     /// <summary>The destination cannot say any more whether it accepted, or the operator has given up: the copies are closed as if it had.</summary>
     public sealed record Abandoning(PassTerms Terms, PassFailure Failure) : OriginState;
 
+    /// <summary>This host has nothing left to do for the connections. The destination is told so until it acknowledges it.</summary>
+    public sealed record Settled(PassTerms Terms, PassFailure Failure, ConnectionOwner Owner) : OriginState;
+
     /// <summary>Final.</summary>
     public sealed record Done(PassFailure Failure, ConnectionOwner Owner) : OriginState;
 }

@@ -44,29 +44,31 @@ internal static class OriginTable
         (InDoubt doubt, OperatorSaysDestinationIsDead) => Undo(doubt.Terms, PassFailure.DestinationUnreachable),
 
         (Undoing undoing, RedirectionAcknowledged acknowledged) when acknowledged.Number >= undoing.Terms.UndoNumber =>
-            new(new Done(undoing.Failure, ConnectionOwner.Origin),
-                new Thaw(), new OpenGate(), new HandBack(), new Record(OriginRecord.Done, undoing.Terms), new SendForget(undoing.Terms)),
+            Settle(undoing.Terms, undoing.Failure, ConnectionOwner.Origin, new Thaw(), new OpenGate(), new HandBack()),
         (Undoing undoing, TimeIsUp) =>
             new(new Thawed(undoing.Terms, undoing.Failure), new Thaw(), new OpenGate(), new HandBack(), RedirectHere(undoing.Terms)),
         (Thawed thawed, RedirectionAcknowledged acknowledged) when acknowledged.Number >= thawed.Terms.UndoNumber =>
-            new(new Done(thawed.Failure, ConnectionOwner.Origin), new Record(OriginRecord.Done, thawed.Terms), new SendForget(thawed.Terms)),
+            Settle(thawed.Terms, thawed.Failure, ConnectionOwner.Origin),
         (Thawed thawed, TimeIsUp) => new(thawed, RedirectHere(thawed.Terms)),
 
-        (Releasing releasing, RoutingLeft) => Leave(releasing.Terms, PassFailure.None, ConnectionOwner.Destination),
+        (Releasing releasing, RoutingLeft) => Settle(releasing.Terms, PassFailure.None, ConnectionOwner.Destination, new OpenGate()),
         (Releasing releasing, TimeIsUp) => new(releasing, new AwaitRoutingLeft(releasing.Terms.DivertNumber)),
-        (Abandoning abandoning, RoutingLeft) => Leave(abandoning.Terms, abandoning.Failure, ConnectionOwner.Nobody),
+        (Abandoning abandoning, RoutingLeft) => Settle(abandoning.Terms, abandoning.Failure, ConnectionOwner.Nobody, new OpenGate()),
         (Abandoning abandoning, TimeIsUp) => new(abandoning, new AwaitRoutingLeft(abandoning.Terms.DivertNumber)),
 
+        (Settled settled, ForgetAcknowledged) => new(new Done(settled.Failure, settled.Owner), new Record(OriginRecord.Done, settled.Terms)),
+        (Settled settled, TimeIsUp) => new(settled, new SendForget(settled.Terms)),
+
         // Late, repeated, about another ticket; or it changes nothing any more.
-        (_, ReadyHeard or OfferRefused or VerdictHeard or RedirectionAcknowledged or LinkLost or ApplicationDied) => new(state),
-        (Done, TimeIsUp or RoutingLeft) => new(state),
-        (InDoubt or Undoing or Thawed or Releasing or Abandoning, StepFailed) => new(state),
+        (_, ReadyHeard or OfferRefused or VerdictHeard or RedirectionAcknowledged or ForgetAcknowledged or LinkLost or ApplicationDied) => new(state),
+        (Done, TimeIsUp) or (Settled or Done, RoutingLeft) => new(state),
+        (InDoubt or Undoing or Thawed or Releasing or Abandoning or Settled or Done, StepFailed) => new(state),
         (not InDoubt, OperatorAbandons or OperatorSaysDestinationIsDead) => new(state),
         _ => throw new InvalidOperationException($"{input.GetType().Name} is not legal in {state.GetType().Name}."),
     };
 
     /// <summary>Whether the pass may still change anything for its connections: no other pass of them may begin here.</summary>
-    public static bool IsOpen(OriginState state) => state is not Done;
+    public static bool IsOpen(OriginState state) => state is not (Settled or Done);
 
     /// <summary>After the death of this agent, from the last record of the pass. Every effect may have been performed already.</summary>
     public static OriginStep Recover(OriginRecord record, PassTerms terms) => record switch
@@ -74,6 +76,7 @@ internal static class OriginTable
         OriginRecord.Begun or OriginRecord.Undoing => Undo(terms, PassFailure.Interrupted),
         OriginRecord.Sending => new(new InDoubt(terms), new SendResolve(terms)),
         OriginRecord.Releasing => Close(new Releasing(terms), terms),
+        OriginRecord.Settled => new(new Settled(terms, PassFailure.Interrupted, ConnectionOwner.InDoubt), new SendForget(terms)),
         _ => new(new Done(PassFailure.None, ConnectionOwner.Destination)),
     };
 
@@ -89,7 +92,7 @@ internal static class OriginTable
 
     // Nothing was diverted or frozen.
     private static OriginStep TakeBack(PassTerms terms, PassFailure failure) =>
-        new(new Done(failure, ConnectionOwner.Origin), new HandBack(), new Record(OriginRecord.Done, terms), new SendForget(terms));
+        Settle(terms, failure, ConnectionOwner.Origin, new HandBack());
 
     private static OriginStep Undo(PassTerms terms, PassFailure failure) =>
         new(new Undoing(terms, failure), new Record(OriginRecord.Undoing, terms), RedirectHere(terms));
@@ -104,8 +107,8 @@ internal static class OriginTable
     private static OriginStep Close(OriginState state, PassTerms terms) =>
         new(state, new Record(OriginRecord.Releasing, terms), new CloseSilently(), new AwaitRoutingLeft(terms.DivertNumber));
 
-    private static OriginStep Leave(PassTerms terms, PassFailure failure, ConnectionOwner owner) =>
-        new(new Done(failure, owner), new OpenGate(), new Record(OriginRecord.Done, terms), new SendForget(terms));
+    private static OriginStep Settle(PassTerms terms, PassFailure failure, ConnectionOwner owner, params ReadOnlySpan<OriginEffect> first) =>
+        new(new Settled(terms, failure, owner), [.. first, new Record(OriginRecord.Settled, terms), new SendForget(terms)]);
 
     private static Redirect RedirectHere(PassTerms terms) => new(terms.UndoNumber, ToDestination: false);
 

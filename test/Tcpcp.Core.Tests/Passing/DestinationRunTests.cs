@@ -146,8 +146,12 @@ public class DestinationRunTests
         Action<DestinationPast, DestinationEffect>? onEffect = null) => new()
         {
             Inputs = s_inputs,
+            CanHappen = (_, state, input) => !(state is Accepted && input is AcceptNotRecorded), // see Next
             Next = (state, input) =>
             {
+                // The journal refuses the record: then the effects of the step to Accepted are not performed, and the input is taken at once.
+                if (state is Restoring && input is AcceptNotRecorded)
+                    state = DestinationTable.Next(state, new ApplicationTook()).State;
                 DestinationStep step = DestinationTable.Next(state, input);
                 return (step.State, step.Effects);
             },

@@ -13,35 +13,39 @@ public class DestinationTableTests
         Unknown + OfferHeard(obstacle) -> Forgotten: SendOfferRefused(RefusedByApplication)
         Unknown + TransferHeard, ResolveHeard -> Unknown: SendVerdict(Refused, Expired)
         Unknown + UndoHeard -> Unknown: SendHeld
+        Unknown + ForgetHeard -> Unknown: SendForgotten
         Offered + TransferHeard -> Restoring: RestoreDormant, HandToApplication
         Offered + ResolveHeard, TimeIsUp -> Refused(Expired): Record(Refused), Discard, SendVerdict(Refused, Expired)
         Offered + UndoHeard -> Refused(Cancelled): Record(Refused), Discard, SendVerdict(Refused, Cancelled), SendHeld
-        Offered + ForgetHeard -> Forgotten: Discard, OpenGate, Record(Forgotten)
+        Offered + ForgetHeard -> Forgotten: Discard, OpenGate, Record(Forgotten), SendForgotten
         Offered + Declined -> Refused(RefusedByApplication): Record(Refused), Discard, SendVerdict(Refused, RefusedByApplication)
         Offered + LinkLost -> Refused(DestinationUnreachable): Record(Refused), Discard, SendVerdict(Refused, DestinationUnreachable)
         Offered + ApplicationDied -> Refused(NoApplication): Record(Refused), Discard, SendVerdict(Refused, NoApplication)
         Restoring + ApplicationTook -> Accepted: Record(Accepted), Record(Activating), LeaveRepair, OpenGate, Go, SendVerdict(Accepted)
         Restoring + ResolveHeard, TimeIsUp -> Refused(Expired): Record(Refused), Discard, SendVerdict(Refused, Expired)
         Restoring + UndoHeard -> Refused(Cancelled): Record(Refused), Discard, SendVerdict(Refused, Cancelled), SendHeld
-        Restoring + ForgetHeard -> Forgotten: Discard, OpenGate, Record(Forgotten)
+        Restoring + ForgetHeard -> Forgotten: Discard, OpenGate, Record(Forgotten), SendForgotten
         Restoring + Declined -> Refused(RefusedByApplication): Record(Refused), Discard, SendVerdict(Refused, RefusedByApplication)
         Restoring + ApplicationDied -> Refused(NoApplication): Record(Refused), Discard, SendVerdict(Refused, NoApplication)
         Accepted + TransferHeard, ResolveHeard -> Accepted: SendVerdict(Accepted)
         Accepted + UndoHeard -> Accepted: SendVerdict(Accepted)
         Accepted + ForgetHeard -> Accepted(released)
+        Accepted + AcceptNotRecorded -> Refused(JournalFull): Record(Refused), Discard, SendVerdict(Refused, JournalFull)
+        Accepted(released) + AcceptNotRecorded -> Refused(JournalFull): Record(Refused), Discard, SendVerdict(Refused, JournalFull)
         Accepted + Activated -> Active: Record(Active), SendActive
         Accepted(released) + TransferHeard -> Accepted(released): SendVerdict(Accepted)
         Accepted(released) + ResolveHeard -> Accepted(released): SendVerdict(Accepted)
         Accepted(released) + UndoHeard -> Accepted(released): SendVerdict(Accepted)
-        Accepted(released) + Activated -> Forgotten: Record(Forgotten)
+        Accepted(released) + Activated -> Forgotten: Record(Forgotten), SendForgotten
         Active + TransferHeard, ResolveHeard -> Active: SendVerdict(Accepted)
         Active + UndoHeard -> Active: SendVerdict(Accepted)
-        Active + ForgetHeard -> Forgotten: Record(Forgotten)
+        Active + ForgetHeard -> Forgotten: Record(Forgotten), SendForgotten
         Refused + TransferHeard, ResolveHeard -> Refused(RefusedByApplication): SendVerdict(Refused, RefusedByApplication)
         Refused + UndoHeard -> Refused(RefusedByApplication): SendHeld
-        Refused + ForgetHeard -> Forgotten: OpenGate, Record(Forgotten)
+        Refused + ForgetHeard -> Forgotten: OpenGate, Record(Forgotten), SendForgotten
         Forgotten + TransferHeard, ResolveHeard -> Forgotten: SendVerdict(Refused, Expired)
         Forgotten + UndoHeard -> Forgotten: SendHeld
+        Forgotten + ForgetHeard -> Forgotten: SendForgotten
         """,
         """
         until the verdict    | Unknown   | Offered   | Restoring
@@ -50,8 +54,9 @@ public class DestinationTableTests
         TransferHeard        | Unknown   | Restoring | =
         ResolveHeard         | Unknown   | Refused   | Refused
         UndoHeard            | Unknown   | Refused   | Refused
-        ForgetHeard          | =         | Forgotten | Forgotten
+        ForgetHeard          | Unknown   | Forgotten | Forgotten
         ApplicationTook      | -         | -         | Accepted
+        AcceptNotRecorded    | -         | -         | -
         Declined             | -         | Refused   | Refused
         Activated            | -         | -         | -
         TimeIsUp             | =         | Refused   | Refused
@@ -65,8 +70,9 @@ public class DestinationTableTests
         TransferHeard        | Accepted           | Accepted(released) | Active    | Refused   | Forgotten
         ResolveHeard         | Accepted           | Accepted(released) | Active    | Refused   | Forgotten
         UndoHeard            | Accepted           | Accepted(released) | Active    | Refused   | Forgotten
-        ForgetHeard          | Accepted(released) | =                  | Forgotten | Forgotten | =
+        ForgetHeard          | Accepted(released) | =                  | Forgotten | Forgotten | Forgotten
         ApplicationTook      | =                  | =                  | =         | =         | =
+        AcceptNotRecorded    | Refused            | Refused            | -         | -         | -
         Declined             | =                  | =                  | =         | =         | =
         Activated            | Active             | Forgotten          | -         | -         | -
         TimeIsUp             | =                  | =                  | =         | =         | =
@@ -172,7 +178,7 @@ public class DestinationTableTests
 
     [Theory]
     [MemberData(nameof(States))]
-    public void For_another_ticket_nothing_is_held_and_nothing_forgotten(string stateName)
+    public void For_another_ticket_nothing_is_held_and_nothing_kept(string stateName)
     {
         DestinationState state = DestinationStates[stateName];
         foreach (PassTicket ticket in new[] { TicketOfAnotherNumber, TicketOfAnotherIncarnation })
@@ -180,7 +186,9 @@ public class DestinationTableTests
             DestinationStep undo = DestinationTable.Next(state, new UndoHeard(ticket));
             Assert.Equal(state, undo.State);
             Assert.Equal([new DestinationEffect.SendHeld(ticket)], undo.Effects);
-            AssertSame(state, DestinationTable.Next(state, new ForgetHeard(ticket)));
+            DestinationStep forget = DestinationTable.Next(state, new ForgetHeard(ticket));
+            Assert.Equal(state, forget.State);
+            Assert.Equal([new DestinationEffect.SendForgotten(ticket)], forget.Effects);
         }
     }
 

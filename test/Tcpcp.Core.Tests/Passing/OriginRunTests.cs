@@ -58,10 +58,10 @@ public class OriginRunTests
     });
 
     [Fact]
-    public void Forget_is_sent_only_when_the_copies_are_closed_or_thawed_and_all_is_on_record_as_done() => Run(onEffect: (past, effect) =>
+    public void Forget_is_sent_only_when_the_copies_are_closed_or_thawed_and_all_is_on_record() => Run(onEffect: (past, effect) =>
     {
         if (effect is OriginEffect.SendForget)
-            Assert.True(past is { IsFrozen: false, IsGateClosed: false, Journal: OriginRecord.Done }, $"Forget is sent after {past}.");
+            Assert.True(past is { IsFrozen: false, IsGateClosed: false, Journal: OriginRecord.Settled }, $"Forget is sent after {past}.");
     });
 
     [Fact]
@@ -92,10 +92,11 @@ public class OriginRunTests
                 (past.Journal, record.Kind) switch
                 {
                     (null, OriginRecord.Begun) => true,
-                    (OriginRecord.Begun, OriginRecord.Sending or OriginRecord.Undoing or OriginRecord.Done) => true,
+                    (OriginRecord.Begun, OriginRecord.Sending or OriginRecord.Undoing or OriginRecord.Settled) => true,
                     (OriginRecord.Sending, OriginRecord.Undoing or OriginRecord.Releasing) => true,
-                    (OriginRecord.Undoing, OriginRecord.Undoing or OriginRecord.Done) => true,
-                    (OriginRecord.Releasing, OriginRecord.Releasing or OriginRecord.Done) => true,
+                    (OriginRecord.Undoing, OriginRecord.Undoing or OriginRecord.Settled) => true,
+                    (OriginRecord.Releasing, OriginRecord.Releasing or OriginRecord.Settled) => true,
+                    (OriginRecord.Settled, OriginRecord.Done) => true,
                     _ => false,
                 },
                 $"{record.Kind} is recorded after {past.Journal}.");

@@ -14,11 +14,11 @@ public class OriginTableTests
         Offering   + LinkLost, TimeIsUp              -> Done(DestinationUnreachable, Origin)
         Offering   + ApplicationDied                 -> Done(NotPassable, Origin)
         Beginning  + Quiesced                        -> Diverting: Redirect(there)
-        Beginning  + VerdictHeard(Refused)           -> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
-        Beginning  + VerdictHeard(Unknown)           -> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
-        Beginning  + StepFailed                      -> Done(RefusedByApplication, Origin): HandBack, Record(Done), SendForget
-        Beginning  + LinkLost, TimeIsUp              -> Done(DestinationUnreachable, Origin): HandBack, Record(Done), SendForget
-        Beginning  + ApplicationDied                 -> Done(NotPassable, Origin): HandBack, Record(Done), SendForget
+        Beginning  + VerdictHeard(Refused)           -> Settled(RefusedByApplication, Origin): HandBack, Record(Settled), SendForget
+        Beginning  + VerdictHeard(Unknown)           -> Settled(RefusedByApplication, Origin): HandBack, Record(Settled), SendForget
+        Beginning  + StepFailed                      -> Settled(RefusedByApplication, Origin): HandBack, Record(Settled), SendForget
+        Beginning  + LinkLost, TimeIsUp              -> Settled(DestinationUnreachable, Origin): HandBack, Record(Settled), SendForget
+        Beginning  + ApplicationDied                 -> Settled(NotPassable, Origin): HandBack, Record(Settled), SendForget
         Diverting  + RedirectionAcknowledged(divert) -> Freezing: CloseGate, EnterRepair, Capture
         Diverting  + RedirectionAcknowledged(undo)   -> Undoing(RedirectionFailed): Record(Undoing), Redirect(back)
         Diverting  + VerdictHeard(Refused)           -> Undoing(RefusedByApplication): Record(Undoing), Redirect(back)
@@ -43,14 +43,16 @@ public class OriginTableTests
         InDoubt    + VerdictHeard(Unknown)           -> Abandoning(DestinationForgot): Record(Releasing), CloseSilently, AwaitRoutingLeft
         InDoubt    + OperatorAbandons                -> Abandoning(Abandoned): Record(Releasing), CloseSilently, AwaitRoutingLeft
         InDoubt    + OperatorSaysDestinationIsDead   -> Undoing(DestinationUnreachable): Record(Undoing), Redirect(back)
-        Undoing    + RedirectionAcknowledged(undo)   -> Done(RefusedByApplication, Origin): Thaw, OpenGate, HandBack, Record(Done), SendForget
+        Undoing    + RedirectionAcknowledged(undo)   -> Settled(RefusedByApplication, Origin): Thaw, OpenGate, HandBack, Record(Settled), SendForget
         Undoing    + TimeIsUp                        -> Thawed(RefusedByApplication): Thaw, OpenGate, HandBack, Redirect(back)
-        Thawed     + RedirectionAcknowledged(undo)   -> Done(RefusedByApplication, Origin): Record(Done), SendForget
+        Thawed     + RedirectionAcknowledged(undo)   -> Settled(RefusedByApplication, Origin): Record(Settled), SendForget
         Thawed     + TimeIsUp                        -> Thawed(RefusedByApplication): Redirect(back)
-        Releasing  + RoutingLeft                     -> Done(None, Destination): OpenGate, Record(Done), SendForget
+        Releasing  + RoutingLeft                     -> Settled(None, Destination): OpenGate, Record(Settled), SendForget
         Releasing  + TimeIsUp                        -> Releasing: AwaitRoutingLeft
-        Abandoning + RoutingLeft                     -> Done(RefusedByApplication, Nobody): OpenGate, Record(Done), SendForget
+        Abandoning + RoutingLeft                     -> Settled(RefusedByApplication, Nobody): OpenGate, Record(Settled), SendForget
         Abandoning + TimeIsUp                        -> Abandoning(RefusedByApplication): AwaitRoutingLeft
+        Settled    + ForgetAcknowledged              -> Done(RefusedByApplication, Origin): Record(Done)
+        Settled    + TimeIsUp                        -> Settled(RefusedByApplication, Origin): SendForget
         """,
         """
         until it may have sent          | Offering  | Beginning | Diverting | Freezing
@@ -61,36 +63,38 @@ public class OriginTableTests
         RedirectionAcknowledged(undo)   | =         | =         | Undoing   | =
         Captured                        | -         | -         | -         | Sending
         VerdictHeard(Accepted)          | =         | =         | =         | =
-        VerdictHeard(Refused)           | =         | Done      | Undoing   | Undoing
-        VerdictHeard(Unknown)           | =         | Done      | Undoing   | Undoing
+        VerdictHeard(Refused)           | =         | Settled   | Undoing   | Undoing
+        VerdictHeard(Unknown)           | =         | Settled   | Undoing   | Undoing
         RoutingLeft                     | -         | -         | -         | -
-        StepFailed                      | Done      | Done      | Undoing   | Undoing
+        ForgetAcknowledged              | =         | =         | =         | =
+        StepFailed                      | Done      | Settled   | Undoing   | Undoing
         SendingNotRecorded              | -         | -         | -         | -
-        LinkLost                        | Done      | Done      | Undoing   | Undoing
-        TimeIsUp                        | Done      | Done      | Undoing   | Undoing
-        ApplicationDied                 | Done      | Done      | Undoing   | Undoing
+        LinkLost                        | Done      | Settled   | Undoing   | Undoing
+        TimeIsUp                        | Done      | Settled   | Undoing   | Undoing
+        ApplicationDied                 | Done      | Settled   | Undoing   | Undoing
         OperatorAbandons                | =         | =         | =         | =
         OperatorSaysDestinationIsDead   | =         | =         | =         | =
         """,
         """
-        afterwards                      | Sending    | InDoubt    | Undoing | Thawed | Releasing | Abandoning | Done
-        ReadyHeard                      | =          | =          | =       | =      | =         | =          | =
-        OfferRefused                    | =          | =          | =       | =      | =         | =          | =
-        Quiesced                        | -          | -          | -       | -      | -         | -          | -
-        RedirectionAcknowledged(divert) | =          | =          | =       | =      | =         | =          | =
-        RedirectionAcknowledged(undo)   | =          | =          | Done    | Done   | =         | =          | =
-        Captured                        | -          | -          | -       | -      | -         | -          | -
-        VerdictHeard(Accepted)          | Releasing  | Releasing  | =       | =      | =         | =          | =
-        VerdictHeard(Refused)           | Undoing    | Undoing    | =       | =      | =         | =          | =
-        VerdictHeard(Unknown)           | Abandoning | Abandoning | =       | =      | =         | =          | =
-        RoutingLeft                     | -          | -          | -       | -      | Done      | Done       | =
-        StepFailed                      | InDoubt    | =          | =       | =      | =         | =          | -
-        SendingNotRecorded              | Undoing    | -          | -       | -      | -         | -          | -
-        LinkLost                        | InDoubt    | =          | =       | =      | =         | =          | =
-        TimeIsUp                        | InDoubt    | InDoubt    | Thawed  | Thawed | Releasing | Abandoning | =
-        ApplicationDied                 | =          | =          | =       | =      | =         | =          | =
-        OperatorAbandons                | =          | Abandoning | =       | =      | =         | =          | =
-        OperatorSaysDestinationIsDead   | =          | Undoing    | =       | =      | =         | =          | =
+        afterwards                      | Sending    | InDoubt    | Undoing | Thawed | Releasing | Abandoning | Settled | Done
+        ReadyHeard                      | =          | =          | =       | =      | =         | =          | =       | =
+        OfferRefused                    | =          | =          | =       | =      | =         | =          | =       | =
+        Quiesced                        | -          | -          | -       | -      | -         | -          | -       | -
+        RedirectionAcknowledged(divert) | =          | =          | =       | =      | =         | =          | =       | =
+        RedirectionAcknowledged(undo)   | =          | =          | Settled| Settled| =         | =          | =       | =
+        Captured                        | -          | -          | -       | -      | -         | -          | -       | -
+        VerdictHeard(Accepted)          | Releasing  | Releasing  | =       | =      | =         | =          | =       | =
+        VerdictHeard(Refused)           | Undoing    | Undoing    | =       | =      | =         | =          | =       | =
+        VerdictHeard(Unknown)           | Abandoning | Abandoning | =       | =      | =         | =          | =       | =
+        RoutingLeft                     | -          | -          | -       | -      | Settled  | Settled   | =       | =
+        ForgetAcknowledged              | =          | =          | =       | =      | =         | =          | Done    | =
+        StepFailed                      | InDoubt    | =          | =       | =      | =         | =          | =       | =
+        SendingNotRecorded              | Undoing    | -          | -       | -      | -         | -          | -       | -
+        LinkLost                        | InDoubt    | =          | =       | =      | =         | =          | =       | =
+        TimeIsUp                        | InDoubt    | InDoubt    | Thawed  | Thawed | Releasing | Abandoning | Settled | =
+        ApplicationDied                 | =          | =          | =       | =      | =         | =          | =       | =
+        OperatorAbandons                | =          | Abandoning | =       | =      | =         | =          | =       | =
+        OperatorSaysDestinationIsDead   | =          | Undoing    | =       | =      | =         | =          | =       | =
         """);
 
     public static IEnumerable<TheoryDataRow<string, string>> Pairs =>
@@ -175,12 +179,12 @@ public class OriginTableTests
     [InlineData("Diverting", 8, "Undoing(RedirectionFailed): Record(Undoing), Redirect(back)")]
     [InlineData("Undoing", 5, "Undoing(RefusedByApplication)")]
     [InlineData("Undoing", 6, "Undoing(RefusedByApplication)")]
-    [InlineData("Undoing", 7, "Done(RefusedByApplication, Origin): Thaw, OpenGate, HandBack, Record(Done), SendForget")]
-    [InlineData("Undoing", 8, "Done(RefusedByApplication, Origin): Thaw, OpenGate, HandBack, Record(Done), SendForget")]
+    [InlineData("Undoing", 7, "Settled(RefusedByApplication, Origin): Thaw, OpenGate, HandBack, Record(Settled), SendForget")]
+    [InlineData("Undoing", 8, "Settled(RefusedByApplication, Origin): Thaw, OpenGate, HandBack, Record(Settled), SendForget")]
     [InlineData("Thawed", 5, "Thawed(RefusedByApplication)")]
     [InlineData("Thawed", 6, "Thawed(RefusedByApplication)")]
-    [InlineData("Thawed", 7, "Done(RefusedByApplication, Origin): Record(Done), SendForget")]
-    [InlineData("Thawed", 8, "Done(RefusedByApplication, Origin): Record(Done), SendForget")]
+    [InlineData("Thawed", 7, "Settled(RefusedByApplication, Origin): Record(Settled), SendForget")]
+    [InlineData("Thawed", 8, "Settled(RefusedByApplication, Origin): Record(Settled), SendForget")]
     public void An_acknowledgement_counts_from_the_number_that_is_waited_for(string state, ulong number, string expected) =>
         Assert.Equal(expected, StepText.Of(OriginTable.Next(OriginStates[state], new RedirectionAcknowledged(number))));
 
@@ -196,13 +200,14 @@ public class OriginTableTests
     [InlineData("Sending", "InDoubt: SendResolve")]
     [InlineData("Undoing", "Undoing(Interrupted): Record(Undoing), Redirect(back)")]
     [InlineData("Releasing", "Releasing: Record(Releasing), CloseSilently, AwaitRoutingLeft")]
+    [InlineData("Settled", "Settled(Interrupted, InDoubt): SendForget")]
     [InlineData("Done", "Done(None, Destination)")]
     public void A_new_agent_goes_on_from_the_last_record(string record, string expected) =>
         Assert.Equal(expected, StepText.Of(OriginTable.Recover(Enum.Parse<OriginRecord>(record), Terms)));
 
     [Fact]
-    public void There_are_five_records() =>
-        Assert.Equal(["Begun", "Sending", "Undoing", "Releasing", "Done"], Enum.GetNames<OriginRecord>());
+    public void There_are_six_records() =>
+        Assert.Equal(["Begun", "Sending", "Undoing", "Releasing", "Settled", "Done"], Enum.GetNames<OriginRecord>());
 
     [Theory]
     [InlineData(true, "InDoubt: Record(Sending), SendResolve")]
@@ -212,7 +217,7 @@ public class OriginTableTests
 
     [Theory]
     [MemberData(nameof(States))]
-    public void A_pass_is_open_until_it_is_done(string state) => Assert.Equal(state != "Done", OriginTable.IsOpen(OriginStates[state]));
+    public void A_pass_is_open_until_it_is_settled(string state) => Assert.Equal(state is not ("Settled" or "Done"), OriginTable.IsOpen(OriginStates[state]));
 
     private static void AssertSame(OriginState state, OriginStep step)
     {

@@ -27,6 +27,7 @@ internal static class StepText
         OriginState.Thawed thawed => $"Thawed({thawed.Failure}){Unless(Terms, thawed.Terms)}",
         OriginState.Releasing releasing => $"Releasing{Unless(Terms, releasing.Terms)}",
         OriginState.Abandoning abandoning => $"Abandoning({abandoning.Failure}){Unless(Terms, abandoning.Terms)}",
+        OriginState.Settled settled => $"Settled({settled.Failure}, {settled.Owner}){Unless(Terms, settled.Terms)}",
         OriginState.Done done => $"Done({done.Failure}, {done.Owner})",
         _ => throw new NotSupportedException($"Say here how {state.GetType().Name} is written."),
     };
@@ -82,6 +83,7 @@ internal static class StepText
         DestinationEffect.SendVerdict { Failure: PassFailure.None } sent => $"SendVerdict({sent.Verdict}){Unless(Ticket, sent.Ticket)}",
         DestinationEffect.SendVerdict sent => $"SendVerdict({sent.Verdict}, {sent.Failure}){Unless(Ticket, sent.Ticket)}",
         DestinationEffect.SendActive active => $"SendActive{Unless(Terms, active.Terms)}",
+        DestinationEffect.SendForgotten forgotten => $"SendForgotten{Unless(Ticket, forgotten.Ticket)}",
         DestinationEffect.SendHeld held => $"SendHeld{Unless(Ticket, held.Ticket)}",
         _ => throw new NotSupportedException($"Say here how {effect.GetType().Name} is written."),
     };

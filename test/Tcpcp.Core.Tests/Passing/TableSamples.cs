@@ -33,6 +33,7 @@ internal static class TableSamples
         ["Thawed"] = new OriginState.Thawed(Terms, Failure),
         ["Releasing"] = new OriginState.Releasing(Terms),
         ["Abandoning"] = new OriginState.Abandoning(Terms, Failure),
+        ["Settled"] = new OriginState.Settled(Terms, Failure, ConnectionOwner.Origin),
         ["Done"] = new OriginState.Done(Failure, ConnectionOwner.Origin),
     };
 
@@ -48,6 +49,7 @@ internal static class TableSamples
         ["VerdictHeard(Refused)"] = new OriginInput.VerdictHeard(Ticket, PassVerdict.Refused, Failure),
         ["VerdictHeard(Unknown)"] = new OriginInput.VerdictHeard(Ticket, PassVerdict.Unknown, Failure),
         ["RoutingLeft"] = new OriginInput.RoutingLeft(),
+        ["ForgetAcknowledged"] = new OriginInput.ForgetAcknowledged(),
         ["StepFailed"] = new OriginInput.StepFailed(Failure),
         ["SendingNotRecorded"] = new OriginInput.SendingNotRecorded(),
         ["LinkLost"] = new OriginInput.LinkLost(),
@@ -78,6 +80,7 @@ internal static class TableSamples
         ["UndoHeard"] = new DestinationInput.UndoHeard(Ticket),
         ["ForgetHeard"] = new DestinationInput.ForgetHeard(Ticket),
         ["ApplicationTook"] = new DestinationInput.ApplicationTook(),
+        ["AcceptNotRecorded"] = new DestinationInput.AcceptNotRecorded(),
         ["Declined"] = new DestinationInput.Declined(Failure),
         ["Activated"] = new DestinationInput.Activated(),
         ["TimeIsUp"] = new DestinationInput.TimeIsUp(),

@@ -1,0 +1,24 @@
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+
+namespace Tcpcp.Agent.Passing;
+
+/// <summary>
+/// Numbers of passes: each of a connection is higher than all before, those that did not succeed too, since redirectors obey the highest. Thread-safe.
+/// </summary>
+internal sealed class ConnectionEpochs
+{
+    private readonly ConditionalWeakTable<Socket, StrongBox<ulong>> _used = [];
+
+    /// <summary>The number of a new pass.</summary>
+    public ulong Next(PassRequest request)
+    {
+        lock (_used)
+        {
+            ulong next = 1 + request.Sockets.Max(socket => Math.Max(request.Epoch, _used.TryGetValue(socket, out StrongBox<ulong>? used) ? used.Value : 0));
+            foreach (Socket socket in request.Sockets)
+                _used.AddOrUpdate(socket, new StrongBox<ulong>(next));
+            return next;
+        }
+    }
+}
