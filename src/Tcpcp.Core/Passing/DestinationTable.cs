@@ -45,8 +45,13 @@ internal static class DestinationTable
         (Accepted accepted, ForgetHeard) => new(accepted with { IsReleased = true }),
         (Active active, ForgetHeard) => Forget(active.Terms),
 
+        // The origin may have given up before it knew the ticket, or have died before its Forget: it is told again until that comes.
+        (Refused refused, TimeIsUp) => new(state, new SendVerdict(refused.Terms.Ticket, PassVerdict.Refused, refused.Failure)),
+        (Active active, TimeIsUp) => new(state, new SendVerdict(active.Terms.Ticket, PassVerdict.Accepted, PassFailure.None)),
+
         // Late or repeated, or it changes nothing any more.
         (_, OfferHeard or TimeIsUp or LinkLost or ApplicationDied) => new(state),
+        (Restoring, TransferHeard) => new(state),
         (Accepted or Active or Refused or Forgotten, Declined or ApplicationTook) => new(state),
         _ => throw new InvalidOperationException($"{input.GetType().Name} is not legal in {state.GetType().Name}."),
     };
@@ -60,7 +65,7 @@ internal static class DestinationTable
         DestinationRecord.Offered => Refuse(terms, PassFailure.Expired), // a ticket dies with the agent that gave it
         DestinationRecord.Accepted or DestinationRecord.Activating => Activate(terms, isReleased: false, new RecoverDormant()),
         DestinationRecord.Active => new(new Active(terms)),
-        DestinationRecord.Refused => new(new Refused(terms, PassFailure.Expired)),
+        DestinationRecord.Refused => new(new Refused(terms, PassFailure.Expired), new Discard()),
         _ => new(new Forgotten(terms.Ticket.Incarnation)),
     };
 

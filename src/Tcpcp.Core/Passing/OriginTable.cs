@@ -57,6 +57,9 @@ internal static class OriginTable
         (Abandoning abandoning, RoutingLeft) => Leave(abandoning.Terms, abandoning.Failure, ConnectionOwner.Nobody),
         (Abandoning abandoning, TimeIsUp) => new(abandoning, new AwaitRoutingLeft(abandoning.Terms.DivertNumber)),
 
+        // The destination still waits for the Forget.
+        (Done, VerdictHeard { Verdict: not PassVerdict.Unknown } verdict) => new(state, new SendForget(new PassTerms(verdict.Ticket, Epoch: 0))),
+
         // Late, repeated, about another ticket; or it changes nothing any more.
         (_, ReadyHeard or OfferRefused or VerdictHeard or RedirectionAcknowledged or LinkLost or ApplicationDied) => new(state),
         (Done, TimeIsUp or RoutingLeft) => new(state),
