@@ -16,7 +16,7 @@ internal static class DestinationTable
             new Record(DestinationRecord.Offered, offer.Terms), new CloseGate(), new ArmHold(), new SendReady(offer.Terms)),
 
         // About a ticket that is not the live one of this pass: if it is of this incarnation, it can never be accepted any more; else nobody can say.
-        (_, TransferHeard transfer) when transfer.Ticket != TicketOf(state) => new(state, AnswerForeign(state, transfer.Ticket, livesHere: false)),
+        (_, TransferHeard transfer) when transfer.Ticket != TicketOf(state) => new(state, AnswerForeign(state, transfer.Ticket, transfer.LivesHere)),
         (_, ResolveHeard resolve) when resolve.Ticket != TicketOf(state) => new(state, AnswerForeign(state, resolve.Ticket, resolve.LivesHere)),
         (_, UndoHeard undo) when undo.Ticket != TicketOf(state) => new(state, new SendHeld(undo.Ticket)), // nothing is held for it
         (_, ForgetHeard forget) when forget.Ticket != TicketOf(state) => new(state),
