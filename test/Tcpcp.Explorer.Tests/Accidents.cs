@@ -14,6 +14,14 @@ internal sealed class Accidents(Model model)
         return all < model.Scenario.Faults && ofKind < model.Scenario.OfAKind;
     }
 
+    public bool AllowsAny(World world)
+    {
+        int all = 0;
+        for (int faults = world.Faults; faults != 0; faults >>= 2)
+            all += faults & 3;
+        return all < model.Scenario.Faults;
+    }
+
     public void Expand(Steps steps)
     {
         World from = steps.From;
@@ -45,8 +53,7 @@ internal sealed class Accidents(Model model)
                 world.MustClose(host) = 0;
                 model.Host.ForgetWhatItWasTold(world, host);
                 Host.Reap(world, host);
-                if (world.Owner == host && world.Socket(host) == SocketState.None && !model.IsBusy(world, host))
-                    world.Ended = 1; // frozen, and the agent had lost its journal
+                EndIfForgotten(world, host);
                 steps.Say($"{host}: the application dies");
                 steps.TakeFault(Fault.ApplicationDies);
             }
@@ -74,6 +81,14 @@ internal sealed class Accidents(Model model)
                 model.Destination.Recover(world, pass);
         }
         Host.Reap(world, host);
+        EndIfForgotten(world, host);
+    }
+
+    // The owner has no socket, and nothing that would make it again.
+    private void EndIfForgotten(World world, int host)
+    {
+        if (world.Owner == host && world.Socket(host) == SocketState.None && !model.IsBusy(world, host))
+            world.Ended = 1;
     }
 
     private void Reboot(World world, int host)
@@ -100,9 +115,8 @@ internal sealed class Accidents(Model model)
                 world.Ended = 1;
         }
         Host.Reap(world, host);
-        if (world.Owner == host && world.Socket(host) == SocketState.None)
-            world.Ended = 1;
         ForgetPasses(world, host);
+        EndIfForgotten(world, host);
     }
 
     private void ForgetPasses(World world, int host)

@@ -29,11 +29,12 @@ internal sealed class DestinationSide(Model model)
         {
             if (CanPerform(from, host, now))
             {
-                World world = steps.Fork();
-                steps.Say($"D{host} pass {pass}: {now.Effect}");
-                world.Destination(pass) = now.After;
-                Perform(world, pass, now.State, now.Effect!);
-                steps.Take();
+                steps.TakeWithLosses(world =>
+                {
+                    steps.Say($"D{host} pass {pass}: {now.Effect}");
+                    world.Destination(pass) = now.After;
+                    Perform(world, pass, now.State, now.Effect!);
+                });
             }
             return;
         }
@@ -47,18 +48,37 @@ internal sealed class DestinationSide(Model model)
                 return;
             case Unknown or Forgotten:
                 return;
-            case Refused or Active when Network.Has(from, MessageKind.Verdict, pass) || Network.Has(from, MessageKind.Forget, pass):
-                return; // says it again when nothing is under way
         }
         int last = now.Number;
         foreach (int doubt in s_doubts)
         {
             int next = model.Destinations.Next(now.Number, doubt, Decode);
-            if (next == now.Number || next == last)
+            if (next == now.Number || next == last || Repeats(from, pass, now.State, next))
                 continue;
             last = next;
             Offer(steps, pass, doubt);
         }
+    }
+
+    // What is under way is not said again, and not before it is answered.
+    private bool Repeats(World world, int pass, DestinationState state, int next) => next >= 0 && model.Destinations[next].State.Equals(state)
+        && (Network.Has(world, MessageKind.Verdict, pass) || Network.Has(world, MessageKind.Forget, pass));
+
+    /// <summary>Whether the next step is an effect that nobody else sees, as long as there are no accidents.</summary>
+    public bool IsNextLocal(World world, int pass)
+    {
+        int host = Scenario.DestinationOf(pass);
+        Situation<DestinationState, DestinationEffect> now = model.Destinations[world.Destination(pass)];
+        if (model.Passes > 1 && model.Destinations[now.After].IsIdle)
+            return false; // an offer of the other pass sees whether this one is open
+        return now.Effect switch
+        {
+            DestinationEffect.Record record => record.Kind != DestinationRecord.Accepted, // moves the ownership
+            DestinationEffect.SendReady or DestinationEffect.SendOfferRefused => true,
+            DestinationEffect.RestoreDormant or DestinationEffect.HandToApplication or DestinationEffect.LeaveRepair =>
+                world.Gate(host) == pass + 1 && CanPerform(world, host, now),
+            _ => false,
+        };
     }
 
     public void Hear(World world, Message message, Steps steps)
@@ -154,10 +174,10 @@ internal sealed class DestinationSide(Model model)
                 world.Gate(host) = (byte)(pass + 1);
                 break;
             case DestinationEffect.SendReady ready:
-                Network.Send(world, new Message(MessageKind.Ready, pass, Codes.Of(ready.Terms.Ticket)));
+                model.Network.Send(world, new Message(MessageKind.Ready, pass, Codes.Of(ready.Terms.Ticket)));
                 break;
             case DestinationEffect.SendOfferRefused:
-                Network.Send(world, new Message(MessageKind.OfferRefused, pass));
+                model.Network.Send(world, new Message(MessageKind.OfferRefused, pass));
                 break;
             case DestinationEffect.RestoreDormant when world.Socket(host) == SocketState.None:
                 MakeDormant(world, pass, host, world.Transferred(pass));
@@ -195,7 +215,7 @@ internal sealed class DestinationSide(Model model)
                 Host.Reap(world, host);
                 break;
             case DestinationEffect.SendVerdict verdict:
-                Network.Send(world, new Message(MessageKind.Verdict, pass, Codes.Of(verdict.Ticket), (int)verdict.Verdict));
+                model.Network.Send(world, new Message(MessageKind.Verdict, pass, Codes.Of(verdict.Ticket), (int)verdict.Verdict));
                 break;
         }
     }

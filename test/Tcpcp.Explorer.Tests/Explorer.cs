@@ -51,7 +51,7 @@ internal sealed class Explorer(Model model)
                 breachAt = index;
         }
 
-        Steps steps = new() { Taken = Reach };
+        Steps steps = new(model) { Taken = Reach };
         current = -1;
         Reach(model.Start(), isFault: true, told: null);
         int expanded = 0;
@@ -119,7 +119,7 @@ internal sealed class Explorer(Model model)
         List<string> told = [];
         UInt128 wanted = default;
         bool found = false;
-        Steps steps = new()
+        Steps steps = new(model)
         {
             Tells = true,
             Taken = (world, _, words) =>

@@ -75,6 +75,9 @@ internal sealed class Model
 
     public Accidents Accidents { get; }
 
+    /// <summary>Nothing is mutated.</summary>
+    public bool IsShipped => ReferenceEquals(Tables, Tables.Shipped) && ReferenceEquals(Rules, Rules.All);
+
     public int Passes => Scenario.Passes.Length;
 
     public World Start()
@@ -96,6 +99,9 @@ internal sealed class Model
     /// <summary>All that can happen in the world.</summary>
     public void Expand(Steps steps)
     {
+        steps.Clear();
+        if (!Accidents.AllowsAny(steps.From) && ExpandLocalOnly(steps))
+            return;
         for (int pass = 0; pass < Passes; pass++)
         {
             Origin.Expand(steps, pass);
@@ -104,7 +110,27 @@ internal sealed class Model
         for (int host = 0; host < Scenario.Hosts; host++)
             Host.Expand(steps, host);
         Network.Expand(steps);
-        Accidents.Expand(steps);
+        if (steps.Count > 0) // else there is no pass any more that an accident could disturb
+            Accidents.Expand(steps);
+    }
+
+    // Where no accident can happen any more, an effect that nobody else sees comes first: every other order leads to the same worlds.
+    private bool ExpandLocalOnly(Steps steps)
+    {
+        for (int pass = 0; pass < Passes; pass++)
+        {
+            if (Origin.IsNextLocal(steps.From, pass))
+            {
+                Origin.Expand(steps, pass);
+                return true;
+            }
+            if (Destination.IsNextLocal(steps.From, pass))
+            {
+                Destination.Expand(steps, pass);
+                return true;
+            }
+        }
+        return false;
     }
 
     /// <summary>The host that gets the peer's packets, and the number of the redirection that said so.</summary>

@@ -1,3 +1,5 @@
+using Tcpcp.Core.Passing;
+
 namespace Tcpcp.Explorer.Tests;
 
 /// <summary>
@@ -6,8 +8,18 @@ namespace Tcpcp.Explorer.Tests;
 /// </summary>
 internal sealed class Network(Model model)
 {
-    public static void Send(World world, Message message)
+    private int _loses = -1;
+
+    /// <summary>Messages sent since the last <see cref="Lose"/>.</summary>
+    public int Sent { get; private set; }
+
+    /// <summary>Loses one of the messages that are sent from now on, -1 none.</summary>
+    public void Lose(int index) => (_loses, Sent) = (index, 0);
+
+    public void Send(World world, Message message)
     {
+        if (Sent++ == _loses)
+            return;
         int count = world.MessageCount;
         if (world.Messages[..count].Contains(message.Packed))
             return;
@@ -52,33 +64,71 @@ internal sealed class Network(Model model)
         for (int index = 0; index < from.MessageCount; index++)
         {
             Message message = new(from.Messages[index]);
-            if (CanBeTaken(from, message))
+            if (!CanBeTaken(from, message))
+                continue;
+            int at = index;
+            steps.TakeWithLosses(world =>
             {
-                World world = steps.Fork();
-                Remove(world, index);
+                Remove(world, at);
                 steps.Say($"{message} arrives");
                 Deliver(world, message, steps);
-                steps.Take();
-                if (model.Accidents.Allows(from, Fault.MessageRepeated))
-                {
-                    world = steps.Fork();
-                    steps.Say($"{message} arrives, and will again");
-                    Deliver(world, message, steps);
-                    steps.TakeFault(Fault.MessageRepeated);
-                }
-            }
-            if (model.Accidents.Allows(from, Fault.MessageLost))
+            });
+            if (model.Accidents.Allows(from, Fault.MessageRepeated))
             {
                 World world = steps.Fork();
-                Remove(world, index);
-                steps.Say($"{message} is lost");
-                steps.TakeFault(Fault.MessageLost);
+                steps.Say($"{message} arrives, and will again");
+                Deliver(world, message, steps);
+                steps.TakeFault(Fault.MessageRepeated);
             }
+        }
+    }
+
+    /// <summary>Takes away what can change nothing any more, whenever it arrives.</summary>
+    public void RemoveDead(World world)
+    {
+        for (int index = world.MessageCount - 1; index >= 0; index--)
+        {
+            if (IsDead(world, new Message(world.Messages[index])))
+                Remove(world, index);
         }
     }
 
     public static string Describe(World world) =>
         string.Join(", ", world.Messages[..world.MessageCount].ToArray().Select(packed => new Message(packed).ToString()));
+
+    // Tickets are live once, and a pass begins once: so much is needed to know what a message can never do any more.
+    private bool IsDead(World world, Message message)
+    {
+        if (!model.Rules.NewTicketNumbers || !model.Rules.PassIdOnce)
+            return false;
+        OriginState origin = model.Origins[world.Origin(message.Pass)].State;
+        DestinationState destination = model.Destinations[world.Destination(message.Pass)].State;
+        return message.Kind switch
+        {
+            MessageKind.Ready or MessageKind.OfferRefused => origin is not OriginState.Offering,
+            MessageKind.Acknowledge => origin is OriginState.Done && model.Origins[world.Origin(message.Pass)].IsIdle,
+            MessageKind.Undo => destination is DestinationState.Refused or DestinationState.Unknown or DestinationState.Forgotten, // nothing is held
+            _ => model.IsShipped && !model.Accidents.AllowsAny(world) && IsDeadWithoutAccidents(world, message, origin, destination),
+        };
+    }
+
+    // As long as no memory is lost: it would be ignored, or bring an answer that is ignored or that a timer brings as well.
+    private bool IsDeadWithoutAccidents(World world, Message message, OriginState origin, DestinationState destination)
+    {
+        bool isDecided = destination is not (DestinationState.Offered or DestinationState.Restoring);
+        bool isGone = destination is DestinationState.Unknown or DestinationState.Forgotten
+            && world.Gate(model.Scenario.DestinationOf(message.Pass)) != message.Pass + 1;
+        return message.Kind switch
+        {
+            MessageKind.Offer => destination is not DestinationState.Unknown,
+            MessageKind.Transfer => isDecided,
+            MessageKind.Resolve => isDecided && origin is not (OriginState.Sending or OriginState.InDoubt),
+            MessageKind.Verdict => origin is OriginState.Undoing or OriginState.Thawed or OriginState.Releasing or OriginState.Abandoning
+                || origin is OriginState.Done && isGone,
+            MessageKind.Forget => isGone && model.Destinations[world.Destination(message.Pass)].IsIdle,
+            _ => false,
+        };
+    }
 
     private static void Remove(World world, int index)
     {

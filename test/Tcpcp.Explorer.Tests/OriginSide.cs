@@ -27,12 +27,13 @@ internal sealed class OriginSide(Model model)
         {
             if (CanPerform(from, pass, now.Effect!))
             {
-                World world = steps.Fork();
-                steps.Say($"O{host} pass {pass}: {now.Effect}");
-                world.Origin(pass) = now.After;
-                Perform(world, pass, now.State, now.Effect!);
-                Settle(world, pass, model.Origins[now.After]);
-                steps.Take();
+                steps.TakeWithLosses(world =>
+                {
+                    steps.Say($"O{host} pass {pass}: {now.Effect}");
+                    world.Origin(pass) = now.After;
+                    Perform(world, pass, now.State, now.Effect!);
+                    Settle(world, pass, model.Origins[now.After]);
+                });
             }
             if (now.Effect is OriginEffect.Record { Kind: OriginRecord.Sending } && now.State is Sending)
             {
@@ -57,20 +58,34 @@ internal sealed class OriginSide(Model model)
             case Releasing or Abandoning when HasRoutingLeft(from, pass, host):
                 Offer(steps, pass, RoutingLeft);
                 break;
-            case Sending when Network.Has(from, MessageKind.Resolve, pass):
-            case InDoubt when Network.Has(from, MessageKind.Resolve, pass) || Network.Has(from, MessageKind.Verdict, pass):
-            case Thawed when Network.Has(from, MessageKind.Redirect, pass) || Network.Has(from, MessageKind.Acknowledge, pass):
-                return; // asks again when nothing is under way
         }
         int last = from.Origin(pass);
         foreach (int doubt in s_doubts)
         {
             int next = model.Origins.Next(now.Number, doubt, Decode);
-            if (next == from.Origin(pass) || next == last)
+            if (next == from.Origin(pass) || next == last || Repeats(from, pass, now.State, next))
                 continue;
             last = next;
             Offer(steps, pass, doubt);
         }
+    }
+
+    // What is under way is not said again.
+    private bool Repeats(World world, int pass, OriginState state, int next) => next >= 0 && model.Origins[next].State.Equals(state) && (state is Thawed
+        ? Network.Has(world, MessageKind.Redirect, pass) || Network.Has(world, MessageKind.Acknowledge, pass)
+        : Network.Has(world, MessageKind.Resolve, pass) || Network.Has(world, MessageKind.Verdict, pass));
+
+    /// <summary>Whether the next step is an effect that nobody else sees, as long as there are no accidents.</summary>
+    public bool IsNextLocal(World world, int pass)
+    {
+        Situation<OriginState, OriginEffect> now = model.Origins[world.Origin(pass)];
+        return now.Effect switch
+        {
+            OriginEffect.Record { Kind: OriginRecord.Sending } => now.State is not Sending, // else it may fail
+            OriginEffect.Record or OriginEffect.SendOffer or OriginEffect.SendTransfer => true,
+            OriginEffect.Capture or OriginEffect.EnterRepair => world.Gate(Scenario.OriginOf(pass)) == pass + 1 && CanPerform(world, pass, now.Effect),
+            _ => false,
+        };
     }
 
     public void Hear(World world, Message message, Steps steps)
@@ -193,7 +208,7 @@ internal sealed class OriginSide(Model model)
         {
             if (world.Owner == Scenario.OriginOf(pass))
                 world.Ended = 1;
-            else if (heard is not null && world.Ended == 0 && world.CameBy(Scenario.DestinationOf(pass)) == pass + 1)
+            else if (heard is not null && world.Ended == 0 && LivesAtDestination(world, pass))
                 world.Breach = (byte)Breach.FalseReport; // it lives at the destination
         }
         if (model.Origins[next].State is Done && model.Origins[next].IsIdle && model.Origins[before].State is not Done)
@@ -203,6 +218,9 @@ internal sealed class OriginSide(Model model)
         }
         Settle(world, pass, model.Origins[next]);
     }
+
+    private bool LivesAtDestination(World world, int pass) =>
+        world.Socket(Scenario.DestinationOf(pass)) == SocketState.Live && world.CameBy(Scenario.DestinationOf(pass)) == pass + 1;
 
     private bool IsTrue(World world, int pass, ConnectionOwner reported)
     {
@@ -242,7 +260,7 @@ internal sealed class OriginSide(Model model)
         switch (effect)
         {
             case OriginEffect.SendOffer offer:
-                Network.Send(world, new Message(MessageKind.Offer, pass, 0, (int)offer.Epoch));
+                model.Network.Send(world, new Message(MessageKind.Offer, pass, 0, (int)offer.Epoch));
                 break;
             case OriginEffect.Record record:
                 world.OriginJournal(pass) = model.OriginRecords.Of((record.Kind, record.Terms));
@@ -253,11 +271,11 @@ internal sealed class OriginSide(Model model)
                 break;
             case OriginEffect.Redirect redirect:
                 int target = redirect.ToDestination ? destination : host;
-                Network.Send(world, Message.Redirect(pass, redirect.Number, target));
+                model.Network.Send(world, Message.Redirect(pass, redirect.Number, target));
                 if (!redirect.ToDestination)
-                    Network.Send(world, new Message(MessageKind.Undo, pass, Codes.Of(TermsOf(state)!.Value.Ticket)));
+                    model.Network.Send(world, new Message(MessageKind.Undo, pass, Codes.Of(TermsOf(state)!.Value.Ticket)));
                 else if (!model.Rules.AwaitsRedirector)
-                    Network.Send(world, new Message(MessageKind.Acknowledge, pass, 0, (int)redirect.Number));
+                    model.Network.Send(world, new Message(MessageKind.Acknowledge, pass, 0, (int)redirect.Number));
                 break;
             case OriginEffect.CloseGate:
                 world.Gate(host) = (byte)(pass + 1);
@@ -270,11 +288,11 @@ internal sealed class OriginSide(Model model)
                 world.Captured(pass) = world.Position(host);
                 break;
             case OriginEffect.SendTransfer transfer:
-                Network.Send(world, new Message(MessageKind.Transfer, pass, Codes.Of(transfer.Terms.Ticket), world.Captured(pass)));
+                model.Network.Send(world, new Message(MessageKind.Transfer, pass, Codes.Of(transfer.Terms.Ticket), world.Captured(pass)));
                 world.Captured(pass) = 0;
                 break;
             case OriginEffect.SendResolve resolve:
-                Network.Send(world, new Message(MessageKind.Resolve, pass, Codes.Of(resolve.Terms.Ticket)));
+                model.Network.Send(world, new Message(MessageKind.Resolve, pass, Codes.Of(resolve.Terms.Ticket)));
                 break;
             case OriginEffect.Thaw:
                 if (world.Owner != host && world.Ended == 0)
@@ -298,7 +316,7 @@ internal sealed class OriginSide(Model model)
                 Host.Reap(world, host);
                 break;
             case OriginEffect.SendForget forget:
-                Network.Send(world, new Message(MessageKind.Forget, pass, Codes.Of(forget.Terms.Ticket)));
+                model.Network.Send(world, new Message(MessageKind.Forget, pass, Codes.Of(forget.Terms.Ticket)));
                 break;
         }
     }

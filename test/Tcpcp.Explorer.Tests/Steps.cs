@@ -4,7 +4,7 @@ using System.Text;
 namespace Tcpcp.Explorer.Tests;
 
 /// <summary>Collects what can happen in a world: each step is made on a copy, and taken.</summary>
-internal sealed class Steps
+internal sealed class Steps(Model model)
 {
     private readonly World _next = new();
     private string? _told;
@@ -30,14 +30,47 @@ internal sealed class Steps
             _told = _told is null ? words.ToString() : $"{_told}; {words.ToString()}";
     }
 
+    /// <summary>Steps taken since <see cref="From"/> was set.</summary>
+    public int Count { get; private set; }
+
+    public void Clear() => Count = 0;
+
     /// <summary>Anything that happens by itself.</summary>
-    public void Take() => Taken(_next, false, _told);
+    public void Take()
+    {
+        Count++;
+        model.Network.RemoveDead(_next);
+        Taken(_next, false, _told);
+    }
+
+    /// <summary>
+    /// Takes the step, and takes it again for every message that it sends and that may get lost. A message that is lost later is lost no otherwise:
+    /// all that its being under way does is to keep timers from asking again.
+    /// </summary>
+    public void TakeWithLosses(Action<World> step)
+    {
+        Network network = model.Network;
+        network.Lose(-1);
+        step(Fork());
+        int sent = network.Sent;
+        Take();
+        for (int lost = 0; lost < sent && model.Accidents.Allows(From, Fault.MessageLost); lost++)
+        {
+            network.Lose(lost);
+            World world = Fork();
+            step(world);
+            Say($"a message is lost");
+            TakeFault(Fault.MessageLost);
+        }
+        network.Lose(-1);
+    }
 
     /// <summary>Counts a fault, if it changes anything.</summary>
     public void TakeFault(Fault kind)
     {
         if (_next.Bytes.SequenceEqual(From.Bytes))
             return;
+        model.Network.RemoveDead(_next);
         _next.Faults += (ushort)(1 << 2 * System.Numerics.BitOperations.TrailingZeroCount((uint)kind));
         Taken(_next, true, _told);
     }

@@ -21,7 +21,7 @@ internal sealed class World
     public const int Length = 96;
     public const int MaxHosts = 3;
     public const int MaxPasses = 2;
-    public const int MaxMessages = 10;
+    public const int MaxMessages = 12;
 
     private const int MessagesAt = 0;
     private const int SituationsAt = MessagesAt + 2 * MaxMessages;
