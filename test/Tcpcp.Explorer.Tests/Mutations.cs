@@ -123,14 +123,9 @@ internal static class Mutations
         {
             Rules = Rules.All with { LiveSocketsAreEvidence = false },
         },
-        new("R1", "neither", OnePass(Fault.None)) { Rules = Rules.All with { PassIdOnce = false } },
-        new("R2", "neither", OnePass(Fault.AgentKilled)) { Rules = Rules.All with { PassIdOnce = false } },
-        new("R3", "neither", OnePass(Fault.None)) { Rules = Rules.All with { NewTicketNumbers = false, PassIdOnce = false } },
-        new("R4", "neither", OnePass(Fault.AgentKilled)) { Rules = Rules.All with { NewTicketNumbers = false, PassIdOnce = false } },
-        new("R5", "neither", OnePass(Fault.AgentKilled|Fault.MessageRepeated)) { Rules = Rules.All with { NewTicketNumbers = false } },
-        new("a ticket's number is new, and a pass id is used once", "neither", OnePass(Fault.MessageRepeated | Fault.AgentKilled))
+        new("a ticket's number is new", "every ticket has the same", OnePass(Fault.AgentKilled | Fault.MessageRepeated))
         {
-            Rules = Rules.All with { NewTicketNumbers = false, PassIdOnce = false },
+            Rules = Rules.All with { NewTicketNumbers = false },
         },
     ];
 

@@ -174,10 +174,12 @@ internal sealed class OriginSide(Model model)
     {
         if (world.Socket(host) != SocketState.None)
             return false;
-        if (world.Ended != 0 || !model.Rules.AwaitsRedirector)
+        if (!model.Rules.AwaitsRedirector)
             return true;
         (int route, ulong number) = model.Route(world);
-        return route != host && number >= TermsOf(model.Origins[world.Origin(pass)].State)!.Value.DivertNumber;
+        ulong divert = TermsOf(model.Origins[world.Origin(pass)].State)!.Value.DivertNumber;
+        // A higher number that leads here is that of an undo: they come to stay, and nobody is here any more.
+        return route == host ? number > divert : number >= divert;
     }
 
     private void Offer(Steps steps, int pass, int code)
@@ -208,7 +210,7 @@ internal sealed class OriginSide(Model model)
         {
             if (world.Owner == Scenario.OriginOf(pass))
                 world.Ended = 1;
-            else if (heard is not null && world.Ended == 0 && LivesAtDestination(world, pass))
+            else if (heard is not null && world.Ended == 0 && model.Passes == 1 && LivesAtDestination(world, pass))
                 world.Breach = (byte)Breach.FalseReport; // it lives at the destination
         }
         if (model.Origins[next].State is Done && model.Origins[next].IsIdle && model.Origins[before].State is not Done)
