@@ -89,6 +89,7 @@ internal sealed class Host
     /// <summary>Writes every frame of connections between two addresses of this host, each once.</summary>
     public PacketCapture StartLoopbackCapture(string path)
     {
+        Thread.Run(() => ReceiveCpu.UseOne("lo"));
         PacketCapture capture = PacketCapture.Start(Thread.Run(() => PacketSocket.Open("lo", ignoreOutgoing: true)), "lo", path);
         _captures.Add(capture);
         return capture;

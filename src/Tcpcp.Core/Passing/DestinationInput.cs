@@ -8,7 +8,8 @@ internal abstract record DestinationInput
     public sealed record OfferHeard(PassTerms Terms, PassFailure Obstacle) : DestinationInput;
 
     /// <summary>The whole transfer is here.</summary>
-    public sealed record TransferHeard(PassTicket Ticket) : DestinationInput;
+    /// <param name="LivesHere">As in <see cref="ResolveHeard"/>: it may be a late one.</param>
+    public sealed record TransferHeard(PassTicket Ticket, bool LivesHere = false) : DestinationInput;
 
     /// <param name="LivesHere">The application holds the live sockets of that pass and says so.</param>
     public sealed record ResolveHeard(PassTicket Ticket, bool LivesHere) : DestinationInput;

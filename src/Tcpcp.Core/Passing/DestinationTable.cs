@@ -16,7 +16,7 @@ internal static class DestinationTable
             new Record(DestinationRecord.Offered, offer.Terms), new CloseGate(), new ArmHold(), new SendReady(offer.Terms)),
 
         // About a ticket that is not the live one of this pass: if it is of this incarnation, it can never be accepted any more; else nobody can say.
-        (_, TransferHeard transfer) when transfer.Ticket != TicketOf(state) => new(state, AnswerForeign(state, transfer.Ticket, livesHere: false)),
+        (_, TransferHeard transfer) when transfer.Ticket != TicketOf(state) => new(state, AnswerForeign(state, transfer.Ticket, transfer.LivesHere)),
         (_, ResolveHeard resolve) when resolve.Ticket != TicketOf(state) => new(state, AnswerForeign(state, resolve.Ticket, resolve.LivesHere)),
         (_, UndoHeard undo) when undo.Ticket != TicketOf(state) => new(state, new SendHeld(undo.Ticket)), // nothing is held for it
         (_, ForgetHeard forget) when forget.Ticket != TicketOf(state) => new(state, new SendForgotten(forget.Ticket)),
@@ -46,6 +46,10 @@ internal static class DestinationTable
         (Refused refused, ForgetHeard) => Forget(refused.Terms, new OpenGate()),
         (Accepted accepted, ForgetHeard) => new(accepted with { IsReleased = true }),
         (Active active, ForgetHeard) => Forget(active.Terms),
+
+        // The origin may have given up before it knew the ticket, or have died before its Forget: it is told again until that comes.
+        (Refused refused, TimeIsUp) => new(state, new SendVerdict(refused.Terms.Ticket, PassVerdict.Refused, refused.Failure)),
+        (Active active, TimeIsUp) => new(state, new SendVerdict(active.Terms.Ticket, PassVerdict.Accepted, PassFailure.None)),
 
         // Late or repeated, or it changes nothing any more.
         (_, OfferHeard or TimeIsUp or LinkLost or ApplicationDied) => new(state),

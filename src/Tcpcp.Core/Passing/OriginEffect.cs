@@ -43,6 +43,7 @@ internal abstract record OriginEffect
     /// <summary>Waits until no packet comes here any more: <see cref="OriginInput.RoutingLeft"/>.</summary>
     public sealed record AwaitRoutingLeft(ulong Number) : OriginEffect;
 
+    /// <summary>Tells the destination that nothing is left to do here, by the ticket of the terms.</summary>
     public sealed record SendForget(PassTerms Terms) : OriginEffect;
 }
 

@@ -59,6 +59,9 @@ internal static class OriginTable
         (Settled settled, ForgetAcknowledged) => new(new Done(settled.Failure, settled.Owner), new Record(OriginRecord.Done, settled.Terms)),
         (Settled settled, TimeIsUp) => new(settled, new SendForget(settled.Terms)),
 
+        // The destination still waits for the Forget.
+        (Done, VerdictHeard { Verdict: not PassVerdict.Unknown } verdict) => new(state, new SendForget(new PassTerms(verdict.Ticket, Epoch: 0))),
+
         // Late, repeated, about another ticket; or it changes nothing any more.
         (_, ReadyHeard or OfferRefused or VerdictHeard or RedirectionAcknowledged or ForgetAcknowledged or LinkLost or ApplicationDied) => new(state),
         (Done, TimeIsUp) or (Settled or Done, RoutingLeft) => new(state),

@@ -39,8 +39,10 @@ public class DestinationTableTests
         Accepted(released) + Activated -> Forgotten: Record(Forgotten), SendForgotten
         Active + TransferHeard, ResolveHeard -> Active: SendVerdict(Accepted)
         Active + UndoHeard -> Active: SendVerdict(Accepted)
+        Active + TimeIsUp -> Active: SendVerdict(Accepted)
         Active + ForgetHeard -> Forgotten: Record(Forgotten), SendForgotten
         Refused + TransferHeard, ResolveHeard -> Refused(RefusedByApplication): SendVerdict(Refused, RefusedByApplication)
+        Refused + TimeIsUp -> Refused(RefusedByApplication): SendVerdict(Refused, RefusedByApplication)
         Refused + UndoHeard -> Refused(RefusedByApplication): SendHeld
         Refused + ForgetHeard -> Forgotten: OpenGate, Record(Forgotten), SendForgotten
         Forgotten + TransferHeard, ResolveHeard -> Forgotten: SendVerdict(Refused, Expired)
@@ -75,7 +77,7 @@ public class DestinationTableTests
         AcceptNotRecorded    | Refused            | Refused            | -         | -         | -
         Declined             | =                  | =                  | =         | =         | =
         Activated            | Active             | Forgotten          | -         | -         | -
-        TimeIsUp             | =                  | =                  | =         | =         | =
+        TimeIsUp             | =                  | =                  | Active    | Refused   | =
         LinkLost             | =                  | =                  | =         | =         | =
         ApplicationDied      | =                  | =                  | =         | =         | =
         """);

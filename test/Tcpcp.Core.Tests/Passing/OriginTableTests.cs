@@ -53,6 +53,8 @@ public class OriginTableTests
         Abandoning + TimeIsUp                        -> Abandoning(RefusedByApplication): AwaitRoutingLeft
         Settled    + ForgetAcknowledged              -> Done(RefusedByApplication, Origin): Record(Done)
         Settled    + TimeIsUp                        -> Settled(RefusedByApplication, Origin): SendForget
+        Done       + VerdictHeard(Accepted)          -> Done(RefusedByApplication, Origin): SendForget[PassTerms { Ticket = 7@11111111, Epoch = 0, DivertNumber = 0, UndoNumber = 1 }]
+        Done       + VerdictHeard(Refused)           -> Done(RefusedByApplication, Origin): SendForget[PassTerms { Ticket = 7@11111111, Epoch = 0, DivertNumber = 0, UndoNumber = 1 }]
         """,
         """
         until it may have sent          | Offering  | Beginning | Diverting | Freezing
@@ -83,8 +85,8 @@ public class OriginTableTests
         RedirectionAcknowledged(divert) | =          | =          | =       | =      | =         | =          | =       | =
         RedirectionAcknowledged(undo)   | =          | =          | Settled| Settled| =         | =          | =       | =
         Captured                        | -          | -          | -       | -      | -         | -          | -       | -
-        VerdictHeard(Accepted)          | Releasing  | Releasing  | =       | =      | =         | =          | =       | =
-        VerdictHeard(Refused)           | Undoing    | Undoing    | =       | =      | =         | =          | =       | =
+        VerdictHeard(Accepted)          | Releasing  | Releasing  | =       | =      | =         | =          | =       | Done
+        VerdictHeard(Refused)           | Undoing    | Undoing    | =       | =      | =         | =          | =       | Done
         VerdictHeard(Unknown)           | Abandoning | Abandoning | =       | =      | =         | =          | =       | =
         RoutingLeft                     | -          | -          | -       | -      | Settled  | Settled   | =       | =
         ForgetAcknowledged              | =          | =          | =       | =      | =         | =          | Done    | =
