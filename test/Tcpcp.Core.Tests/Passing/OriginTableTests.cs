@@ -166,9 +166,14 @@ public class OriginTableTests
         OriginState state = OriginStates[stateName];
         foreach (PassTicket ticket in new[] { TicketOfAnotherNumber, TicketOfAnotherIncarnation })
         {
-            AssertSame(state, OriginTable.Next(state, new VerdictHeard(ticket, PassVerdict.Accepted, PassFailure.None)));
-            AssertSame(state, OriginTable.Next(state, new VerdictHeard(ticket, PassVerdict.Refused, Failure)));
             AssertSame(state, OriginTable.Next(state, new VerdictHeard(ticket, PassVerdict.Unknown, Failure)));
+            foreach (PassVerdict verdict in new[] { PassVerdict.Accepted, PassVerdict.Refused })
+            {
+                OriginStep step = OriginTable.Next(state, new VerdictHeard(ticket, verdict, Failure));
+                Assert.Equal(state, step.State);
+                // A destination that waits for the Forget of a pass that nobody here knows any more gets it.
+                Assert.Equal(state is Done ? [new OriginEffect.SendForget(new PassTerms(ticket, Epoch: 0))] : [], step.Effects);
+            }
         }
     }
 
