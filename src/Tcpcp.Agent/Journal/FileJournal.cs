@@ -15,7 +15,7 @@ namespace Tcpcp.Agent.Journal;
 /// <code>
 /// file     | header | record | record | ...
 /// header   | magic 8 | major 2 | minor 2 | incarnation 16 | last ticket 8 | CRC-32C 4 |
-/// record   | length n 4 | CRC-32C 4 | tcpcp.v1.JournalRecord, n bytes |
+/// record   | length n 4 | CRC-32C of the length 4 | CRC-32C 4 | tcpcp.v1.JournalRecord, n bytes |
 /// </code>
 /// Numbers are big-endian. A last record that was not written to its end is cut off; anything else that is not as it was written makes the journal a new
 /// one, with a new incarnation, and the damaged file is kept beside it. One process has it, by a lock on a second file.
@@ -25,9 +25,8 @@ internal sealed class FileJournal : IPassJournal, IDisposable
     private const ushort VersionMajor = 1;
     private const ushort VersionMinor = 0;
     private const int HeaderBytes = 40;
-    private const int PrefixBytes = 8;
+    private const int PrefixBytes = 12;
     private const long CompactFromBytes = 1 << 20;
-    private const int MaxRecordBytes = 1 << 30;
     private const string FileName = "journal";
 
     private readonly Lock _lock = new();
@@ -149,12 +148,12 @@ internal sealed class FileJournal : IPassJournal, IDisposable
             for (int at = HeaderBytes; at + PrefixBytes <= content.Length;)
             {
                 uint length = BinaryPrimitives.ReadUInt32BigEndian(content.AsSpan(at));
-                if (length > MaxRecordBytes)
-                    throw new InvalidDataException($"A record at {at} has an impossible length.");
+                if (Checksum(content.AsSpan(at, 4)) != BinaryPrimitives.ReadUInt32BigEndian(content.AsSpan(at + 4)))
+                    throw new InvalidDataException($"The record at {at} has another length than it was written with.");
                 if (length > content.Length - at - PrefixBytes)
                     break; // torn: the process died while it wrote
                 ReadOnlySpan<byte> payload = content.AsSpan(at + PrefixBytes, (int)length);
-                if (Checksum(payload) != BinaryPrimitives.ReadUInt32BigEndian(content.AsSpan(at + 4)))
+                if (Checksum(payload) != BinaryPrimitives.ReadUInt32BigEndian(content.AsSpan(at + 8)))
                     throw new InvalidDataException($"The record at {at} has a wrong checksum.");
                 _state.Add(JournalRecord.Parser.ParseFrom(payload));
                 at += PrefixBytes + (int)length;
@@ -164,7 +163,7 @@ internal sealed class FileJournal : IPassJournal, IDisposable
         }
         catch (Exception e) when (e is InvalidDataException or InvalidProtocolBufferException)
         {
-            string aside = $"{_path}.damaged-{DateTime.UtcNow:yyyyMMddTHHmmssfff}";
+            string aside = $"{_path}.damaged-{DateTime.UtcNow:yyyyMMddTHHmmssfffffff}";
             File.Move(_path, aside);
             (Incarnation, _state) = (Guid.NewGuid(), new JournalState());
             return $"{e.Message} It was put aside as {aside}; this journal is a new one.";
@@ -252,7 +251,8 @@ internal sealed class FileJournal : IPassJournal, IDisposable
         byte[] bytes = GC.AllocateUninitializedArray<byte>(PrefixBytes + length);
         BinaryPrimitives.WriteInt32BigEndian(bytes, length);
         record.WriteTo(bytes.AsSpan(PrefixBytes));
-        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(4), Checksum(bytes.AsSpan(PrefixBytes)));
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(4), Checksum(bytes.AsSpan(0, 4)));
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(8), Checksum(bytes.AsSpan(PrefixBytes)));
         return bytes;
     }
 
