@@ -1,0 +1,54 @@
+using Tcpcp.Agent.Passing;
+using Tcpcp.Agent.Tests.Conversations;
+using static Tcpcp.Agent.Tests.Conversations.ConversationLab;
+
+namespace Tcpcp.Agent.Tests;
+
+/// <summary>A pass of several connections has one verdict: all of them or none. Data flows both ways on each.</summary>
+public sealed class SeveralConnectionsTests
+{
+    private const int Connections = 3;
+    private const int Progress = 300_000;
+
+    [Fact]
+    public async Task All_go_there_and_back()
+    {
+        await using ConversationLab lab = await ConversationLab.CreateAsync();
+        await lab.StartAsync(A);
+        await lab.StartAsync(B);
+        Conversation[] conversations = await BeginAsync(lab);
+        await lab.OrderPassAsync(A, B);
+        Assert.Equal("None Destination", await lab.OutcomeAsync(A));
+        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(Progress)));
+        await lab.OrderPassAsync(B, A);
+        Assert.Equal("None Destination", await lab.OutcomeAsync(B));
+        await lab.FinishAsync(owner: A);
+        await lab.AssertCleanAsync();
+    }
+
+    [Fact]
+    public async Task Refused_after_the_divert_all_go_on_at_the_origin_with_the_packets_that_were_held()
+    {
+        await using ConversationLab lab = await ConversationLab.CreateAsync();
+        await lab.StartAsync(A);
+        await lab.StartAsync(B, refuses: true);
+        Conversation[] conversations = await BeginAsync(lab);
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            await lab.OrderPassAsync(A, B);
+            Assert.Equal("RefusedByApplication Origin", await lab.OutcomeAsync(A, attempt));
+            await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(Progress)));
+        }
+
+        Assert.True(lab.HasStep(B, $"Destination:{nameof(PassAction.Undone)}"), lab.Log(B));
+        await lab.FinishAsync(owner: A);
+        await lab.AssertCleanAsync();
+    }
+
+    private static async Task<Conversation[]> BeginAsync(ConversationLab lab)
+    {
+        Conversation[] conversations = [.. Enumerable.Range(0, Connections).Select(_ => lab.Converse())];
+        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(Progress)));
+        return conversations;
+    }
+}
