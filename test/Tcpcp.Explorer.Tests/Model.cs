@@ -31,9 +31,10 @@ internal sealed class Model
 {
     private readonly Numbers<RedirectorState> _redirector = new();
 
-    public Model(Scenario scenario, Tables tables, Rules rules)
+    /// <param name="reduces">Leaves out what leads to the same ends by another order only; <see cref="ReductionTests"/> compare.</param>
+    public Model(Scenario scenario, Tables tables, Rules rules, bool reduces = true)
     {
-        (Scenario, Tables, Rules) = (scenario, tables, rules);
+        (Scenario, Tables, Rules, Reduces) = (scenario, tables, rules, reduces);
         Origins = new((state, input) => { OriginStep step = tables.Origin(state, input); return (step.State, step.Effects); },
             effect => effect is OriginEffect.Quiesce or OriginEffect.AwaitRoutingLeft);
         Destinations = new((state, input) => { DestinationStep step = tables.Destination(state, input); return (step.State, step.Effects); },
@@ -75,6 +76,8 @@ internal sealed class Model
 
     public Accidents Accidents { get; }
 
+    public bool Reduces { get; }
+
     /// <summary>Nothing is mutated.</summary>
     public bool IsShipped => ReferenceEquals(Tables, Tables.Shipped) && ReferenceEquals(Rules, Rules.All);
 
@@ -100,7 +103,7 @@ internal sealed class Model
     public void Expand(Steps steps)
     {
         steps.Clear();
-        if (!Accidents.AllowsAny(steps.From) && ExpandLocalOnly(steps))
+        if (Reduces && !Accidents.AllowsAny(steps.From) && ExpandLocalOnly(steps))
             return;
         for (int pass = 0; pass < Passes; pass++)
         {

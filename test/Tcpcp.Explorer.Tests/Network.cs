@@ -99,7 +99,7 @@ internal sealed class Network(Model model)
     // Tickets are live once, and a pass begins once: so much is needed to know what a message can never do any more.
     private bool IsDead(World world, Message message)
     {
-        if (!model.Rules.NewTicketNumbers || !model.Rules.PassIdOnce)
+        if (!model.Reduces || !model.Rules.NewTicketNumbers || !model.Rules.PassIdOnce)
             return false;
         OriginState origin = model.Origins[world.Origin(message.Pass)].State;
         DestinationState destination = model.Destinations[world.Destination(message.Pass)].State;
