@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
 # Runs every test; installs what they need when root. The last line is the count over all test projects.
+# ./test.sh --explore explores the protocol deeper: minutes more, and gigabytes of memory.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here" || exit 1
+case "${1:-}" in
+    "") ;;
+    --explore) export TCPCP_EXPLORE=deep ;;
+    *) echo "usage: ./test.sh [--explore]" >&2; exit 2 ;;
+esac
 . eng/install.sh
 . eng/build.sh
 need "libnftables1:/usr/lib/*/libnftables.so.1" tcpdump:tcpdump curl:curl gcc:gcc netcat-openbsd:nc socat:socat

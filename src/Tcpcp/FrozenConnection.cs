@@ -91,7 +91,6 @@ public sealed class FrozenConnection : IDisposable
     }
 
     /// <remarks>The caller has the <see cref="ConnectionLock"/>.</remarks>
-
     /// <param name="slot">Number of the pass, in the low bits of the mark.</param>
     /// <param name="epoch">Number of the redirection that made this host the owner.</param>
     /// <param name="left">A scope over the same kind of gate that was released or thawed, to be used again: many connections then cost one object.</param>

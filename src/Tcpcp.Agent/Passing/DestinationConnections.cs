@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
@@ -15,9 +14,6 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
     private readonly HashSet<FourTuple> _closedGates = [];
 
     public IReadOnlyList<FourTuple> Names => names;
-
-    /// <summary>Whether this pass keeps a gate closed.</summary>
-    public bool HasClosedGate => _closedGates.Count > 0;
 
     /// <summary>The dormant sockets, in the order of the names.</summary>
     public IReadOnlyList<SafeHandle> Dormant => [.. _dormant.Select(dormant => dormant!.Socket)];

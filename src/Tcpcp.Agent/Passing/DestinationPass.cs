@@ -315,18 +315,8 @@ internal sealed class DestinationPass
         // What the verdict will need in the journal is known now: rather refuse than fail afterwards.
         _host.Journal.Reserve(Id, _transfer.WrittenCount + AgentLimits.JournalBytesBesidesSnapshots);
         _transfer.Clear();
-        if (transfer.Connections.Count != Names.Count)
-            throw new InvalidSnapshotException($"The transfer has {transfer.Connections.Count} connections, the offer had {Names.Count}.");
-        _snapshots = [.. transfer.Connections.Select(SnapshotWire.FromMessage)];
+        _snapshots = OfferedSnapshots.Of(transfer, Names, _host.Options.MaxQueueBytes);
         _applicationState = transfer.ApplicationState;
-        for (int i = 0; i < Names.Count; i++)
-        {
-            if (_snapshots[i].Connection != Names[i])
-                throw new InvalidSnapshotException($"The transfer is of {_snapshots[i].Connection}, the offer was of {Names[i]}.");
-            if (SnapshotValidator.FindFault(_snapshots[i], _host.Options.MaxQueueBytes) is { } fault)
-                throw new InvalidSnapshotException(fault);
-        }
-
         _connections.Restore(_snapshots, _stoodStillSince);
         Report(PassAction.Restored);
     }
@@ -382,22 +372,7 @@ internal sealed class DestinationPass
     {
         IReadOnlyList<byte[]> frames = _connections.GiveBack();
         Report(PassAction.Undone, frames.Count.ToString(CultureInfo.InvariantCulture) + " held packets");
-        HeldPackets held = new();
-        int bytes = 0;
-        foreach (byte[] frame in frames)
-        {
-            if (bytes + frame.Length > AgentLimits.MaxHeldBytes)
-            {
-                HeldPackets full = held;
-                Send(message => message.Held = full);
-                (held, bytes) = (new HeldPackets(), 0);
-            }
-
-            held.Packets.Add(UnsafeByteOperations.UnsafeWrap(frame));
-            bytes += frame.Length;
-        }
-
-        if (held.Packets.Count > 0)
+        foreach (HeldPackets held in TransferChunks.Of(frames))
             Send(message => message.Held = held);
     }
 

@@ -1,8 +1,11 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tcpcp.Agent.Hold;
 using Tcpcp.Capture;
 using Tcpcp.Core;
+using Tcpcp.Core.Passing;
+using Tcpcp.Core.Wire;
 using Tcpcp.Gate;
 using Tcpcp.Linux;
 using Tcpcp.Linux.Tcp;
@@ -17,7 +20,7 @@ internal sealed class OriginConnections : IDisposable
     private readonly IReadOnlyList<Socket> _sockets;
     private readonly List<ConnectionLock> _locks = [];
     private readonly List<FrozenConnection> _frozen = [];
-    private readonly List<Socket?> _rebuilt = [];
+    private readonly List<Socket?> _rebuilt = []; // null stands for one that could not be made again
     private HashSet<FourTuple> _kept = [];
 
     private OriginConnections(HostServices host, IReadOnlyList<FourTuple> names, IReadOnlyList<Socket> sockets)
@@ -34,9 +37,6 @@ internal sealed class OriginConnections : IDisposable
 
     /// <summary>How long the connections have stood still.</summary>
     public TimeSpan StoodStill => _frozen.Count == 0 ? TimeSpan.Zero : _frozen.Min(frozen => frozen.StoodStill);
-
-    /// <summary>Sockets that were made again after the death of their application; null stands for one that could not be.</summary>
-    public IReadOnlyList<Socket?> Rebuilt => _rebuilt;
 
     /// <summary>Bytes that wait in the send queues.</summary>
     public int UnacknowledgedBytes => _sockets.Sum(socket => SocketQueues.UnacknowledgedBytes(socket.SafeHandle));
@@ -72,6 +72,14 @@ internal sealed class OriginConnections : IDisposable
     public static OriginConnections Recover(HostServices host, IReadOnlyList<FourTuple> names, IReadOnlyList<Core.ConnectionSnapshot> snapshots) =>
         new(host, names, []) { Snapshots = snapshots, _kept = [.. names.Intersect(host.Gate.Closed)] };
 
+    /// <summary>Waits a while for the send queues to become empty: the blackout is shorter then. What is left of them is carried.</summary>
+    public async Task DrainAsync(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        long started = Stopwatch.GetTimestamp();
+        while (UnacknowledgedBytes > 0 && Stopwatch.GetElapsedTime(started) < limit)
+            await Task.Delay(1, cancellationToken);
+    }
+
     /// <summary>Closes the gates, and enters repair mode.</summary>
     public void Freeze(uint slot, ulong epoch)
     {
@@ -84,11 +92,36 @@ internal sealed class OriginConnections : IDisposable
 
     public void Capture() => Snapshots = [.. _frozen.Select(frozen => frozen.Capture())];
 
-    /// <summary>From now on only the verdict decides.</summary>
-    public void MarkSent()
+    /// <summary>Adds to a record what the next agent needs of the connections. From a record of the sending on only the verdict decides.</summary>
+    public void AddTo(JournalRecord record, OriginRecord kind)
     {
+        if (kind == OriginRecord.Begun)
+            record.Connections.Add(Names.Select(EndPointWire.ToMessage));
+        if (kind != OriginRecord.Sending)
+            return;
+        record.Snapshots.Add(Snapshots.Select(SnapshotWire.ToMessage));
+        record.StoodStillSinceNs = (long)(Stopwatch.GetElapsedTime(0) - StoodStill).TotalNanoseconds;
         foreach (FrozenConnection frozen in _frozen)
             frozen.MarkSent();
+    }
+
+    /// <summary>The packets come here again.</summary>
+    /// <param name="areHeld">Until the thaw, so that those which the destination has held come first.</param>
+    public void TakeBackPackets(bool areHeld)
+    {
+        foreach (FourTuple connection in Names)
+        {
+            if (areHeld)
+                _host.Hold.Arm(connection);
+            _host.Redirection.Reclaim(connection);
+        }
+    }
+
+    /// <summary>No packet comes here any more.</summary>
+    public void LeavePackets()
+    {
+        foreach (FourTuple connection in Names.DistinctBy(name => name.Local.Address))
+            _host.Redirection.Leave(connection);
     }
 
     /// <summary>Lets the connections go on here, with the peers' packets that were held.</summary>
@@ -120,6 +153,21 @@ internal sealed class OriginConnections : IDisposable
         }
 
         return faults.Count == 0 ? null : string.Join(' ', faults);
+    }
+
+    /// <summary>Gives what was made again to an application, or closes it where there is none.</summary>
+    public void GiveRebuilt(IPassReceiver? heir, Arrival arrival)
+    {
+        if (_rebuilt.All(socket => socket is null))
+            return;
+        if (heir is not null)
+        {
+            heir.Go(arrival, _rebuilt);
+            return;
+        }
+
+        foreach (Socket? socket in _rebuilt)
+            socket?.Dispose();
     }
 
     /// <summary>Closes the copies: nothing is sent, and the gates stay closed.</summary>

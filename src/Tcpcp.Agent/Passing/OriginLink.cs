@@ -1,12 +1,18 @@
 using Tcpcp.Agent.Link;
+using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 
 namespace Tcpcp.Agent.Passing;
 
-/// <summary>The origin's end of the link to a destination: opened again when it has broken. Every wait has a limit.</summary>
-internal sealed class OriginLink(Func<CancellationToken, ValueTask<Stream>> connect) : IDisposable
+/// <summary>The origin's end of the link to a destination, for one pass: opened again when it has broken. Every wait has a limit.</summary>
+/// <param name="connect">Opens a stream to the destination's agent.</param>
+internal sealed class OriginLink(PassId pass, Func<CancellationToken, ValueTask<Stream>> connect, PassOptions options) : IDisposable
 {
     private AgentLink? _link;
+    private TimeSpan _pause = options.ResolveBackOff;
+
+    /// <summary>The destination's, once it is known: what names another one is not heard.</summary>
+    public PassTicket? Ticket { get; set; }
 
     public bool IsOpen => _link is not null;
 
@@ -30,8 +36,26 @@ internal sealed class OriginLink(Func<CancellationToken, ValueTask<Stream>> conn
         }
     }
 
-    public void Send(PassMessage message)
+    /// <summary>Opens it again if it has broken.</summary>
+    /// <exception cref="LinkException">The destination was not reached.</exception>
+    public async ValueTask EnsureOpenAsync()
     {
+        if (!IsOpen)
+            await OpenAsync(options.AnswerTime, CancellationToken.None);
+    }
+
+    /// <summary>Waits before the destination is tried again, twice as long each time.</summary>
+    public async Task PauseAsync()
+    {
+        await Task.Delay(_pause);
+        _pause = _pause * 2 < options.ResolveBackOffMax ? _pause * 2 : options.ResolveBackOffMax;
+    }
+
+    /// <param name="body">Sets what the message says; whose it is stands in it already.</param>
+    public void Send(Action<PassMessage> body)
+    {
+        PassMessage message = PassMessages.New(pass, Ticket);
+        body(message);
         try
         {
             Link.Send(message);
@@ -51,7 +75,12 @@ internal sealed class OriginLink(Func<CancellationToken, ValueTask<Stream>> conn
         timer.CancelAfter(limit);
         try
         {
-            return await Link.ReceiveAsync(timer.Token) ?? throw new LinkException("The destination closed the link.");
+            while (true)
+            {
+                PassMessage message = await Link.ReceiveAsync(timer.Token) ?? throw new LinkException("The destination closed the link.");
+                if (PassMessages.IdOf(message) == pass && (Ticket is null || PassMessages.TicketOf(message) == Ticket))
+                    return message;
+            }
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {

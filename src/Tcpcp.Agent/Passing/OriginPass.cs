@@ -28,27 +28,26 @@ internal sealed class OriginPass
     private readonly List<byte[]> _held = [];
     private OriginState _state = new OriginState.Offering(0);
     private OriginInput? _next;
-    private PassTicket? _ticket;
     private ReadOnlyMemory<byte> _applicationState;
-    private TimeSpan _pause;
     private bool _quiesced;
     private bool _recorded;
     private string _detail = "";
 
-    private OriginPass(HostServices host, PassRequest request, OriginConnections connections, OriginLink link, string destination, PassObserver observer)
+    private OriginPass(
+        HostServices host, PassId id, PassRequest request, OriginConnections connections, OriginLink link, string destination, PassObserver observer)
     {
         (_host, _request, _connections, _link, _observer, _destination) = (host, request, connections, link, observer, destination);
-        (_id, _application, _pause, _epoch) = (PassId.New(), request.Application, host.Options.ResolveBackOff, host.Epochs.Next(request));
+        (_id, _application, _epoch) = (id, request.Application, host.Epochs.Next(request));
     }
 
     private OriginPass(HostServices host, JournalRecord record, OriginLink link, IPassReceiver? heir, PassObserver observer)
     {
-        (_host, _link, _heir, _observer, _pause) = (host, link, heir, observer, host.Options.ResolveBackOff);
+        (_host, _link, _heir, _observer) = (host, link, heir, observer);
         (_id, _application, _destination) = (JournalRecords.IdOf(record), record.Application, record.Destination);
         _connections = OriginConnections.Recover(
             host, [.. record.Connections.Select(EndPointWire.FromMessage)], [.. record.Snapshots.Select(SnapshotWire.FromMessage)]);
         PassTerms terms = JournalRecords.TermsOf(record);
-        (_ticket, _epoch) = (terms.Ticket, terms.Epoch);
+        (_link.Ticket, _epoch) = (terms.Ticket, terms.Epoch);
         _applicationState = record.ApplicationState.Memory;
         _stoodStillSince = record.StoodStillSinceNs;
         _recorded = true;
@@ -80,7 +79,8 @@ internal sealed class OriginPass
             return Task.FromResult(new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, obstacle));
         }
 
-        OriginPass pass = new(host, request, connections, new OriginLink(connect), destination, observer);
+        PassId id = PassId.New();
+        OriginPass pass = new(host, id, request, connections, new OriginLink(id, connect, host.Options), destination, observer);
         _ = pass.RunToEndAsync(OriginTable.Begin(pass._epoch), cancellationToken);
         return pass._outcome.Task;
     }
@@ -90,7 +90,7 @@ internal sealed class OriginPass
     public static Task<PassResult> RecoverAsync(HostServices host, JournalRecord record, Func<CancellationToken, ValueTask<Stream>> connect,
         IPassReceiver? heir, PassObserver observer)
     {
-        OriginPass pass = new(host, record, new OriginLink(connect), heir, observer);
+        OriginPass pass = new(host, record, new OriginLink(JournalRecords.IdOf(record), connect, host.Options), heir, observer);
         pass.Report(PassAction.Recovered, record.Step.ToString());
         _ = pass.RunToEndAsync(OriginTable.Recover(JournalRecords.OriginKindOf(record), JournalRecords.TermsOf(record)), CancellationToken.None);
         return pass._outcome.Task;
@@ -201,13 +201,13 @@ internal sealed class OriginPass
                 await QuiesceAsync(cancellationToken);
                 return new OriginInput.Quiesced();
             case OriginEffect.Redirect { ToDestination: true } divert:
-                Send(message => message.Divert = new Divert { Number = divert.Number });
+                _link.Send(message => message.Divert = new Divert { Number = divert.Number });
                 return null;
             case OriginEffect.Redirect undo:
                 await TakeBackAsync(undo.Number);
                 return null;
             case OriginEffect.CloseGate:
-                _connections.Freeze((uint)_ticket!.Value.Number, _epoch);
+                _connections.Freeze((uint)_link.Ticket!.Value.Number, _epoch);
                 Report(PassAction.Frozen);
                 return null;
             case OriginEffect.EnterRepair:
@@ -221,8 +221,8 @@ internal sealed class OriginPass
                 return null;
             case OriginEffect.SendResolve:
                 Report(PassAction.InDoubt, _detail);
-                await OpenLinkAsync();
-                Send(message => message.Resolve = new Resolve());
+                await _link.EnsureOpenAsync();
+                _link.Send(message => message.Resolve = new Resolve());
                 return null;
             case OriginEffect.Thaw:
                 Thaw();
@@ -237,13 +237,12 @@ internal sealed class OriginPass
                 _connections.CloseSilently();
                 return null;
             case OriginEffect.AwaitRoutingLeft:
-                foreach (Core.FourTuple connection in _connections.Names.DistinctBy(name => name.Local.Address))
-                    _host.Redirection.Leave(connection);
+                _connections.LeavePackets();
                 Report(PassAction.Released);
                 return new OriginInput.RoutingLeft();
             case OriginEffect.SendForget:
-                await OpenLinkAsync();
-                Send(message => message.Forget = new Forget { Connections = { _connections.Names.Select(EndPointWire.ToMessage) } });
+                await _link.EnsureOpenAsync();
+                _link.Send(message => message.Forget = new Forget { Connections = { _connections.Names.Select(EndPointWire.ToMessage) } });
                 return null;
             default:
                 throw new InvalidOperationException($"Nobody performs {effect}.");
@@ -257,7 +256,7 @@ internal sealed class OriginPass
         offer.Connections.Add(_connections.Names.Select(EndPointWire.ToMessage));
         offer.QueueBytes.Add((ulong)_connections.UnacknowledgedBytes);
         Report(PassAction.Offered);
-        Send(message => message.Offer = offer);
+        _link.Send(message => message.Offer = offer);
     }
 
     private void Record(OriginEffect.Record effect)
@@ -266,18 +265,10 @@ internal sealed class OriginPass
             return; // not even the beginning could be recorded
         JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms);
         if (effect.Kind == OriginRecord.Begun)
-        {
-            record.Connections.Add(_connections.Names.Select(EndPointWire.ToMessage));
             (record.Application, record.Destination) = (_application, _destination);
-        }
         else if (effect.Kind == OriginRecord.Sending)
-        {
-            record.Snapshots.Add(_connections.Snapshots.Select(SnapshotWire.ToMessage));
             record.ApplicationState = UnsafeByteOperations.UnsafeWrap(_applicationState);
-            record.StoodStillSinceNs = (long)(Stopwatch.GetElapsedTime(0) - _connections.StoodStill).TotalNanoseconds;
-            _connections.MarkSent();
-        }
-
+        _connections.AddTo(record, effect.Kind);
         _host.Journal.Append(record);
         _recorded = true;
         if (effect.Kind is OriginRecord.Begun or OriginRecord.Sending)
@@ -292,10 +283,7 @@ internal sealed class OriginPass
             throw new NotPassableException(NotPassableReason.State, null,
                 $"The application's state has {_applicationState.Length} bytes; the limit is {AgentLimits.MaxStateBytes}.");
 
-        // An emptier send queue makes a shorter blackout; what is left of it is carried.
-        long started = Stopwatch.GetTimestamp();
-        while (_connections.UnacknowledgedBytes > 0 && Stopwatch.GetElapsedTime(started) < Options.QuiesceTime)
-            await Task.Delay(1, cancellationToken);
+        await _connections.DrainAsync(Options.QuiesceTime, cancellationToken);
         Report(PassAction.Quiesced, string.Create(CultureInfo.InvariantCulture, $"{_connections.UnacknowledgedBytes} bytes left in the send queue"));
     }
 
@@ -304,35 +292,22 @@ internal sealed class OriginPass
         Transfer transfer = new() { Epoch = _epoch, ApplicationState = UnsafeByteOperations.UnsafeWrap(_applicationState) };
         transfer.Connections.Add(_connections.Snapshots.Select(SnapshotWire.ToMessage));
         byte[] bytes = transfer.ToByteArray();
-        for (int at = 0; at < bytes.Length || at == 0; at += AgentLimits.MaxChunkBytes)
-        {
-            int length = Math.Min(AgentLimits.MaxChunkBytes, bytes.Length - at);
-            TransferChunk chunk = new() { Data = UnsafeByteOperations.UnsafeWrap(bytes.AsMemory(at, length)), Last = at + length == bytes.Length };
-            if (chunk.Last)
-                chunk.StoodStillUs = (ulong)_connections.StoodStill.TotalMicroseconds;
-            Send(message => message.Transfer = chunk);
-        }
-
+        foreach (TransferChunk chunk in TransferChunks.Of(bytes, () => _connections.StoodStill))
+            _link.Send(message => message.Transfer = chunk);
         Report(PassAction.Sent, bytes.Length.ToString(CultureInfo.InvariantCulture) + " bytes");
     }
 
     // Packets come here again and are held here, until those that the destination has held are here too.
     private async Task TakeBackAsync(ulong number)
     {
-        foreach (Core.FourTuple connection in _connections.Names)
-        {
-            if (_state is OriginState.Undoing)
-                _host.Hold.Arm(connection);
-            _host.Redirection.Reclaim(connection);
-        }
-
-        await OpenLinkAsync();
-        Send(message => message.Undo = new Undo { Number = number });
+        _connections.TakeBackPackets(areHeld: _state is OriginState.Undoing);
+        await _link.EnsureOpenAsync();
+        _link.Send(message => message.Undo = new Undo { Number = number });
     }
 
     private void Thaw()
     {
-        uint slot = (uint)_ticket!.Value.Number;
+        uint slot = (uint)_link.Ticket!.Value.Number;
         if (_connections.Thaw(_held, slot, _stoodStillSince) is { } faults)
             Report(PassAction.Broken, faults);
         Report(PassAction.Thawed, _held.Count.ToString(CultureInfo.InvariantCulture) + " packets came back");
@@ -343,20 +318,7 @@ internal sealed class OriginPass
     {
         if (_quiesced)
             _request!.Resume();
-        if (_connections.Rebuilt.All(socket => socket is null))
-            return;
-        Arrival arrival = new(_id, _connections.Names, _applicationState, _epoch);
-        if (_heir is { } heir)
-            heir.Go(arrival, _connections.Rebuilt);
-        else
-            foreach (System.Net.Sockets.Socket? socket in _connections.Rebuilt)
-                socket?.Dispose();
-    }
-
-    private async ValueTask OpenLinkAsync()
-    {
-        if (!_link.IsOpen)
-            await _link.OpenAsync(Options.AnswerTime, CancellationToken.None);
+        _connections.GiveRebuilt(_heir, new Arrival(_id, _connections.Names, _applicationState, _epoch));
     }
 
     private async ValueTask<OriginInput> HearAsync(CancellationToken cancellationToken)
@@ -367,8 +329,7 @@ internal sealed class OriginPass
         bool waits = _state is OriginState.InDoubt or OriginState.Undoing or OriginState.Thawed or OriginState.Settled;
         if (waits && !_link.IsOpen)
         {
-            await Task.Delay(_pause, CancellationToken.None);
-            _pause = _pause * 2 < Options.ResolveBackOffMax ? _pause * 2 : Options.ResolveBackOffMax;
+            await _link.PauseAsync();
             return new OriginInput.TimeIsUp();
         }
 
@@ -378,7 +339,7 @@ internal sealed class OriginPass
             while (true)
             {
                 PassMessage message = await _link.ReceiveAsync(limit, mayGiveUp ? cancellationToken : CancellationToken.None);
-                if (PassMessages.IdOf(message) == _id && (_ticket is null || PassMessages.TicketOf(message) == _ticket) && InputOf(message) is { } input)
+                if (InputOf(message) is { } input)
                     return input;
             }
         }
@@ -404,8 +365,8 @@ internal sealed class OriginPass
     {
         switch (message.BodyCase)
         {
-            case PassMessage.BodyOneofCase.Ready when _ticket is null && PassMessages.TicketOf(message) is { } ticket:
-                _ticket = ticket;
+            case PassMessage.BodyOneofCase.Ready when _link.Ticket is null && PassMessages.TicketOf(message) is { } ticket:
+                _link.Ticket = ticket;
                 return new OriginInput.ReadyHeard(ticket);
             case PassMessage.BodyOneofCase.Refused:
                 Report(PassAction.Refused, _detail = message.Refused.Detail);
@@ -434,19 +395,7 @@ internal sealed class OriginPass
             Report(PassAction.Refused, _detail = verdict.Detail);
         if (_state is OriginState.Offering)
             return new OriginInput.OfferRefused(failure); // it could not keep its word even for an offer
-        return new OriginInput.VerdictHeard(ticket, verdict.Kind switch
-        {
-            VerdictKind.Accepted => PassVerdict.Accepted,
-            VerdictKind.Refused => PassVerdict.Refused,
-            _ => PassVerdict.Unknown,
-        }, failure);
-    }
-
-    private void Send(Action<PassMessage> body)
-    {
-        PassMessage message = PassMessages.New(_id, _ticket);
-        body(message);
-        _link.Send(message);
+        return new OriginInput.VerdictHeard(ticket, VerdictMessages.KindOf(verdict), failure);
     }
 
     private static string Describe(IReadOnlyList<Core.ConnectionSnapshot> snapshots) => string.Create(CultureInfo.InvariantCulture,

@@ -6,6 +6,13 @@ namespace Tcpcp.Agent.Passing;
 /// <summary>Verdicts as the wire has them.</summary>
 internal static class VerdictMessages
 {
+    public static PassVerdict KindOf(Verdict verdict) => verdict.Kind switch
+    {
+        VerdictKind.Accepted => PassVerdict.Accepted,
+        VerdictKind.Refused => PassVerdict.Refused,
+        _ => PassVerdict.Unknown,
+    };
+
     /// <param name="detail">Why it was refused, for a person.</param>
     public static Verdict New(DestinationEffect.SendVerdict verdict, string detail) => verdict.Verdict switch
     {
