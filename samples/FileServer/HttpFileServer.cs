@@ -69,7 +69,14 @@ internal sealed class HttpFileServer : IPassReceiver
         return results;
     }
 
-    public string? Examine(Arrival arrival, IReadOnlyList<SafeHandle> dormant)
+    public ValueTask<string?> ExamineAsync(Arrival arrival, IReadOnlyList<SafeHandle> dormant) => ValueTask.FromResult(FindObjection(arrival));
+
+    public void Withdraw(PassId pass)
+    {
+        // Nothing was kept.
+    }
+
+    private string? FindObjection(Arrival arrival)
     {
         if (arrival.Connections.Count != 1)
             return "A download or upload has one connection.";

@@ -62,9 +62,14 @@ internal sealed class StreamApplication(int bytesPerSecond, bool refuses) : IPas
         return result;
     }
 
-    public string? Examine(Arrival arrival, IReadOnlyList<SafeHandle> dormant) => refuses ? "This application takes no connections."
+    public ValueTask<string?> ExamineAsync(Arrival arrival, IReadOnlyList<SafeHandle> dormant) => ValueTask.FromResult(refuses ? "This application takes no connections."
         : arrival.State.Length == StreamConnection.StateBytes * arrival.Connections.Count ? null
-        : $"The state has {arrival.State.Length} bytes.";
+        : $"The state has {arrival.State.Length} bytes.");
+
+    public void Withdraw(PassId pass)
+    {
+        // Nothing was kept.
+    }
 
     public void Go(Arrival arrival, IReadOnlyList<Socket?> sockets)
     {

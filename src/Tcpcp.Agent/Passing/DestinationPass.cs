@@ -14,7 +14,8 @@ using FourTuple = Tcpcp.Core.FourTuple;
 namespace Tcpcp.Agent.Passing;
 
 /// <summary>
-/// The destination's driver of one pass: performs the effects that <see cref="DestinationTable"/> asks for. Not thread-safe: the caller holds its lock.
+/// The destination's driver of one pass: performs the effects that <see cref="DestinationTable"/> asks for. Not thread-safe: the caller holds the lock of
+/// the side's passes.
 /// </summary>
 internal sealed class DestinationPass
 {
@@ -25,24 +26,41 @@ internal sealed class DestinationPass
     private readonly IPassReceiver? _receiver;
     private readonly string _application;
     private readonly DestinationConnections _connections;
-    private readonly ArrayBufferWriter<byte> _transfer = new();
+    private readonly Lock _passes;
+    private readonly Action<DestinationPass> _forgotten;
+    private ArrayBufferWriter<byte> _transfer = new();
     private DestinationState _state;
-    private AgentLink? _link;
+    private IPassLink? _link;
     private IReadOnlyList<Core.ConnectionSnapshot> _snapshots = [];
     private ByteString _applicationState = ByteString.Empty;
     private long _stoodStillSince;
     private long _divertedAt;
     private bool _isDiverted;
+    private bool _isShown;
     private Active _activation = new();
     private string _detail = "";
 
     /// <param name="receiver">The application that takes the connections; null if it is not there (after a restart).</param>
+    /// <param name="passes">The lock of the side's passes.</param>
+    /// <param name="forgotten">Hears when nothing is left to remember.</param>
     public DestinationPass(HostServices host, IPassReceiver? receiver, string application, PassObserver observer, PassId id, PassTerms terms,
-        IReadOnlyList<FourTuple> names)
+        IReadOnlyList<FourTuple> names, Lock passes, Action<DestinationPass> forgotten)
     {
         (_host, _receiver, _application, _observer, Id, Terms) = (host, receiver, application, observer, id, terms);
+        (_passes, _forgotten) = (passes, forgotten);
         _connections = new DestinationConnections(host, names, (uint)terms.Ticket.Number);
         _state = new DestinationState.Unknown(terms.Ticket.Incarnation);
+    }
+
+    /// <summary>A pass that the journal has.</summary>
+    public DestinationPass(HostServices host, IPassReceiver? receiver, PassObserver observer, JournalRecord record, Lock passes, Action<DestinationPass> forgotten)
+        : this(host, receiver, record.Application, observer, JournalRecords.IdOf(record), JournalRecords.TermsOf(record),
+            [.. record.Connections.Select(EndPointWire.FromMessage)], passes, forgotten)
+    {
+        _snapshots = [.. record.Snapshots.Select(SnapshotWire.FromMessage)];
+        _applicationState = record.ApplicationState;
+        _stoodStillSince = record.StoodStillSinceNs;
+        _detail = "The destination's agent was restarted before its verdict.";
     }
 
     public PassId Id { get; }
@@ -53,34 +71,23 @@ internal sealed class DestinationPass
 
     public bool IsOpen => DestinationTable.IsOpen(_state);
 
-    public bool IsForgotten => _state is DestinationState.Forgotten;
-
-    /// <summary>Goes on with a pass that the journal has.</summary>
-    public static DestinationPass Recover(HostServices host, IPassReceiver? receiver, PassObserver observer, JournalRecord record)
+    /// <summary>Goes on with a pass that the journal has: the first call.</summary>
+    public void Recover(JournalRecord record)
     {
-        DestinationPass pass = new(host, receiver, record.Application, observer, JournalRecords.IdOf(record), JournalRecords.TermsOf(record),
-            [.. record.Connections.Select(EndPointWire.FromMessage)])
-        {
-            _snapshots = [.. record.Snapshots.Select(SnapshotWire.FromMessage)],
-            _applicationState = record.ApplicationState,
-            _stoodStillSince = record.StoodStillSinceNs,
-            _detail = "The destination's agent was restarted before its verdict.",
-        };
-        pass.Report(PassAction.Recovered, record.Step.ToString());
-        pass._isDiverted = pass._connections.RecoverGates();
-        pass.Perform(DestinationTable.Recover(JournalRecords.DestinationKindOf(record), pass.Terms));
-        return pass;
+        Report(PassAction.Recovered, record.Step.ToString());
+        _isDiverted = _connections.RecoverGates();
+        Perform(DestinationTable.Recover(JournalRecords.DestinationKindOf(record), Terms));
     }
 
     /// <summary>An offer that nothing speaks against.</summary>
-    public void TakeOffer(AgentLink link)
+    public void TakeOffer(IPassLink link)
     {
         _link = link;
         Take(new DestinationInput.OfferHeard(Terms, PassFailure.None));
     }
 
     /// <summary>What the origin says, but for an offer.</summary>
-    public void Hear(PassMessage message, AgentLink link)
+    public void Hear(PassMessage message, IPassLink link)
     {
         _link = link;
         switch (message.BodyCase)
@@ -111,7 +118,7 @@ internal sealed class DestinationPass
     }
 
     /// <summary>The link that the origin spoke over is gone.</summary>
-    public void LoseLink(AgentLink link)
+    public void LoseLink(IPassLink link)
     {
         if (_link != link)
             return;
@@ -119,8 +126,12 @@ internal sealed class DestinationPass
         Take(new DestinationInput.LinkLost(), "The link to the origin broke before the transfer was whole.");
     }
 
-    /// <summary>The offer's lifetime is over.</summary>
-    public void Expire() => Take(new DestinationInput.TimeIsUp(), "The offer's time was up.");
+    /// <summary>The offer's lifetime, or the time of the decision, is over.</summary>
+    public void Expire()
+    {
+        if (_state is DestinationState.Offered or DestinationState.Restoring)
+            Take(new DestinationInput.TimeIsUp(), _state is DestinationState.Offered ? "The offer's time was up." : "The application did not answer in time.");
+    }
 
     /// <summary>What is held after a refusal, and was not asked for, is dropped; the gate stays closed.</summary>
     public void StopHolding()
@@ -159,6 +170,8 @@ internal sealed class DestinationPass
             Take(new DestinationInput.Activated());
         else if (IsOver)
             Take(new DestinationInput.ForgetHeard(Terms.Ticket));
+        else if (_state is DestinationState.Forgotten)
+            _forgotten(this);
     }
 
     // What goes wrong before the verdict refuses. Afterwards this host owns the connections, and the next effect follows.
@@ -217,9 +230,7 @@ internal sealed class DestinationPass
                 Restore();
                 return null;
             case DestinationEffect.HandToApplication:
-                return _receiver!.Examine(Arrival, _connections.Dormant) is { } objection
-                    ? Decline(PassFailure.RefusedByApplication, objection)
-                    : new DestinationInput.ApplicationTook();
+                return ShowToApplication();
             case DestinationEffect.RecoverDormant:
                 _connections.ArmHold();
                 if (_connections.Recover(_snapshots, _stoodStillSince) is { } lost)
@@ -239,8 +250,7 @@ internal sealed class DestinationPass
                 Go();
                 return null;
             case DestinationEffect.Discard:
-                _connections.Discard();
-                _transfer.Clear();
+                Discard();
                 return null;
             case DestinationEffect.SendVerdict verdict:
                 Send(message => message.Verdict = VerdictMessages.New(verdict, _detail));
@@ -314,7 +324,7 @@ internal sealed class DestinationPass
         Transfer transfer = Transfer.Parser.ParseFrom(_transfer.WrittenSpan);
         // What the verdict will need in the journal is known now: rather refuse than fail afterwards.
         _host.Journal.Reserve(Id, _transfer.WrittenCount + AgentLimits.JournalBytesBesidesSnapshots);
-        _transfer.Clear();
+        _transfer = new ArrayBufferWriter<byte>();
         _snapshots = OfferedSnapshots.Of(transfer, Names, _host.Options.MaxQueueBytes);
         _applicationState = transfer.ApplicationState;
         _connections.Restore(_snapshots, _stoodStillSince);
@@ -351,6 +361,48 @@ internal sealed class DestinationPass
         TimeSpan blackout = Stopwatch.GetElapsedTime(_divertedAt == 0 ? activated : _divertedAt, activated);
         _activation = new Active { BlackoutNs = (ulong)blackout.TotalNanoseconds, ReplayedPackets = (uint)replayed };
         _observer(new PassStep(Id, Names[0], PassSide.Destination, PassAction.Activated, activated, "") { Blackout = blackout });
+    }
+
+    private DestinationInput? ShowToApplication()
+    {
+        _isShown = true;
+        ValueTask<string?> answer = _receiver!.ExamineAsync(Arrival, _connections.Dormant);
+        if (answer.IsCompleted)
+            return InputOf(answer.Result);
+        _ = AwaitAsync(answer.AsTask());
+        return null;
+    }
+
+    private async Task AwaitAsync(Task<string?> answer)
+    {
+        string? objection;
+        try
+        {
+            objection = await answer.WaitAsync(_host.Options.DecisionTime);
+        }
+        catch (TimeoutException)
+        {
+            objection = $"The application did not answer within {_host.Options.DecisionTime.TotalSeconds} s.";
+        }
+        catch (Exception e)
+        {
+            objection = $"The application failed: {e.Message}"; // whatever it was: the peer waits for a decision
+        }
+
+        lock (_passes)
+            Take(InputOf(objection));
+    }
+
+    private DestinationInput InputOf(string? objection) =>
+        objection is null ? new DestinationInput.ApplicationTook() : Decline(PassFailure.RefusedByApplication, objection);
+
+    private void Discard()
+    {
+        _connections.Discard();
+        _transfer = new ArrayBufferWriter<byte>();
+        _snapshots = [];
+        if (_isShown)
+            _receiver!.Withdraw(Id);
     }
 
     private void Go()

@@ -32,16 +32,17 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
     {
         lock (_lock)
         {
-            DestinationPass pass = DestinationPass.Recover(host, FindReceiver(record.Application), observer, record);
-            if (!pass.IsForgotten)
-                _passes[pass.Id] = pass;
+            DestinationPass pass = new(host, FindReceiver(record.Application), observer, record, _lock, Forget);
+            _passes[pass.Id] = pass;
+            pass.Recover(record);
         }
     }
 
     /// <summary>Serves one link until the origin closes it or it breaks.</summary>
-    public async Task ServeAsync(Stream stream, CancellationToken cancellationToken)
+    /// <param name="link">Disposed of at its end.</param>
+    public async Task ServeAsync(IPassLink link, CancellationToken cancellationToken)
     {
-        using AgentLink link = new(stream);
+        using IPassLink served = link;
         try
         {
             while (await link.ReceiveAsync(cancellationToken) is { } message)
@@ -66,7 +67,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         }
     }
 
-    private void Handle(PassId id, PassMessage message, AgentLink link)
+    private void Handle(PassId id, PassMessage message, IPassLink link)
     {
         if (message.BodyCase == PassMessage.BodyOneofCase.Offer)
         {
@@ -83,11 +84,11 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         }
 
         pass.Hear(message, link);
-        if (pass.IsForgotten)
-            _passes.Remove(id);
     }
 
-    private void HandleOffer(PassId id, Offer offer, AgentLink link)
+    private void Forget(DestinationPass pass) => _passes.Remove(pass.Id);
+
+    private void HandleOffer(PassId id, Offer offer, IPassLink link)
     {
         (PassFailure failure, string reason) = TakeOffer(id, offer, link);
         if (failure == PassFailure.None)
@@ -97,7 +98,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         Send(link, answer);
     }
 
-    private (PassFailure Failure, string Reason) TakeOffer(PassId id, Offer offer, AgentLink link)
+    private (PassFailure Failure, string Reason) TakeOffer(PassId id, Offer offer, IPassLink link)
     {
         if (FindReceiver(offer.Application) is not { } receiver)
             return (PassFailure.NoApplication, $"No application named '{offer.Application}' is registered here.");
@@ -114,7 +115,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
                 2UL * (ulong)host.Options.MaxQueueBytes * (ulong)connections.Length);
             host.Journal.Reserve(id, (long)queues + AgentLimits.JournalBytesBesidesSnapshots);
             PassTerms terms = new(new PassTicket(host.Journal.Incarnation, host.Journal.TakeTicketNumber()), offer.Epoch);
-            DestinationPass pass = new(host, receiver, offer.Application, observer, id, terms, connections);
+            DestinationPass pass = new(host, receiver, offer.Application, observer, id, terms, connections, _lock, Forget);
             _passes[id] = pass;
             pass.TakeOffer(link);
             _ = ExpireAsync(pass);
@@ -145,7 +146,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         return connections.Intersect(alive).FirstOrDefault() is { Local: not null } living ? $"{living} is alive here." : null;
     }
 
-    private void HandleUnknown(PassId id, PassTicket ticket, PassMessage message, AgentLink link)
+    private void HandleUnknown(PassId id, PassTicket ticket, PassMessage message, IPassLink link)
     {
         DestinationInput? input = message.BodyCase switch
         {
@@ -202,7 +203,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             pass.StopHolding();
     }
 
-    private static void Send(AgentLink link, PassMessage message)
+    private static void Send(IPassLink link, PassMessage message)
     {
         try
         {

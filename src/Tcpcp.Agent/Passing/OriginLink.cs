@@ -5,10 +5,10 @@ using Tcpcp.Core.Wire;
 namespace Tcpcp.Agent.Passing;
 
 /// <summary>The origin's end of the link to a destination, for one pass: opened again when it has broken. Every wait has a limit.</summary>
-/// <param name="connect">Opens a stream to the destination's agent.</param>
-internal sealed class OriginLink(PassId pass, Func<CancellationToken, ValueTask<Stream>> connect, PassOptions options) : IDisposable
+/// <param name="connect">Opens a link to the destination's agent.</param>
+internal sealed class OriginLink(PassId pass, Func<CancellationToken, ValueTask<IPassLink>> connect, PassOptions options) : IDisposable
 {
-    private AgentLink? _link;
+    private IPassLink? _link;
     private TimeSpan _pause = options.ResolveBackOff;
 
     /// <summary>The destination's, once it is known: what names another one is not heard.</summary>
@@ -24,7 +24,7 @@ internal sealed class OriginLink(PassId pass, Func<CancellationToken, ValueTask<
         timer.CancelAfter(limit);
         try
         {
-            _link = new AgentLink(await connect(timer.Token));
+            _link = await connect(timer.Token);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -100,5 +100,5 @@ internal sealed class OriginLink(PassId pass, Func<CancellationToken, ValueTask<
         _link = null;
     }
 
-    private AgentLink Link => _link ?? throw new LinkException("The link to the destination is closed.");
+    private IPassLink Link => _link ?? throw new LinkException("The link to the destination is closed.");
 }

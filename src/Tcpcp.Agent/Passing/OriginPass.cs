@@ -57,10 +57,10 @@ internal sealed class OriginPass
 
     /// <summary>Passes connections. What happened is in the result; an exception is a caller's bug. The result is there when the owner is known; an undo that
     /// nobody acknowledges goes on after it.</summary>
-    /// <param name="connect">Opens a stream to the destination's agent; called again when a link breaks after the snapshots were sent.</param>
+    /// <param name="connect">Opens a link to the destination's agent; called again when a link breaks after the snapshots were sent.</param>
     /// <param name="destination">Name of the destination, for the journal: how it is found again after a restart.</param>
     /// <param name="cancellationToken">Gives up as long as nothing was sent; afterwards only the verdict decides.</param>
-    public static Task<PassResult> RunAsync(HostServices host, PassRequest request, Func<CancellationToken, ValueTask<Stream>> connect,
+    public static Task<PassResult> RunAsync(HostServices host, PassRequest request, Func<CancellationToken, ValueTask<IPassLink>> connect,
         string destination, PassObserver observer, CancellationToken cancellationToken)
     {
         OriginConnections connections;
@@ -87,7 +87,7 @@ internal sealed class OriginPass
 
     /// <summary>Goes on with a pass that the journal has, after the death of this agent and of its applications.</summary>
     /// <param name="heir">The application that connections which stay here are given to; null: they are closed.</param>
-    public static Task<PassResult> RecoverAsync(HostServices host, JournalRecord record, Func<CancellationToken, ValueTask<Stream>> connect,
+    public static Task<PassResult> RecoverAsync(HostServices host, JournalRecord record, Func<CancellationToken, ValueTask<IPassLink>> connect,
         IPassReceiver? heir, PassObserver observer)
     {
         OriginPass pass = new(host, record, new OriginLink(JournalRecords.IdOf(record), connect, host.Options), heir, observer);

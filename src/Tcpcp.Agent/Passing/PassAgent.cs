@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Tcpcp.Agent.Journal;
+using Tcpcp.Agent.Link;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 
@@ -68,7 +69,7 @@ internal sealed class PassAgent : IDisposable
         _stopping.Dispose();
     }
 
-    private async ValueTask<Stream> ConnectAsync(IPEndPoint destination, CancellationToken cancellationToken)
+    private async ValueTask<IPassLink> ConnectAsync(IPEndPoint destination, CancellationToken cancellationToken)
     {
         Socket socket = new(destination.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
@@ -77,7 +78,7 @@ internal sealed class PassAgent : IDisposable
             if (_ownAddress is { } own && own.AddressFamily == destination.AddressFamily)
                 socket.Bind(new IPEndPoint(own, 0));
             await socket.ConnectAsync(destination, cancellationToken);
-            return new NetworkStream(socket, ownsSocket: true);
+            return new StreamLink(new NetworkStream(socket, ownsSocket: true));
         }
         catch
         {
@@ -96,7 +97,7 @@ internal sealed class PassAgent : IDisposable
                 {
                     Socket socket = await listener.AcceptAsync(_stopping.Token);
                     socket.NoDelay = true;
-                    _ = _destination.ServeAsync(new NetworkStream(socket, ownsSocket: true), _stopping.Token);
+                    _ = _destination.ServeAsync(new StreamLink(new NetworkStream(socket, ownsSocket: true)), _stopping.Token);
                 }
                 catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
                 {

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Tcpcp.Core;
 
 namespace Tcpcp.Agent.Passing;
 
@@ -29,12 +30,12 @@ internal sealed record PassRequest
 /// <param name="Destination">How the origin reaches the destination.</param>
 /// <param name="Ticket">The destination's.</param>
 /// <param name="Epoch">Number of the redirection.</param>
-internal readonly record struct PassNote(Core.PassId Pass, string Destination, Core.PassTicket Ticket, ulong Epoch);
+internal readonly record struct PassNote(PassId Pass, string Destination, PassTicket Ticket, ulong Epoch);
 
 /// <summary>Connections that come, with what their application said.</summary>
 /// <param name="State">The application's state.</param>
 /// <param name="Epoch">Number of this redirection; the next pass of the connections needs it.</param>
-internal sealed record Arrival(Core.PassId Pass, IReadOnlyList<Core.FourTuple> Connections, ReadOnlyMemory<byte> State, ulong Epoch);
+internal sealed record Arrival(PassId Pass, IReadOnlyList<FourTuple> Connections, ReadOnlyMemory<byte> State, ulong Epoch);
 
 /// <summary>An application that takes connections.</summary>
 internal interface IPassReceiver
@@ -42,10 +43,17 @@ internal interface IPassReceiver
     /// <summary>Name that origins offer connections for.</summary>
     string Application { get; }
 
-    /// <summary>Looks at the state of connections that are restored and do not live yet; it must be quick, the peers are waiting.</summary>
-    /// <param name="dormant">Their sockets, in the order of the arrival's connections: to be kept until <see cref="Go"/>, not to be used, and let go if it does not come.</param>
+    /// <summary>
+    /// Looks at the state of connections that are restored and do not live yet; it must be quick, the peers are waiting. What takes longer than
+    /// <see cref="PassOptions.DecisionTime"/> is a refusal.
+    /// </summary>
+    /// <param name="dormant">Their sockets, in the order of the arrival's connections: not to be used before <see cref="Go"/>. Valid during the call only: who keeps
+    /// one, duplicates it.</param>
     /// <returns>Null to take them, else why not, in one sentence.</returns>
-    string? Examine(Arrival arrival, IReadOnlyList<SafeHandle> dormant);
+    ValueTask<string?> ExamineAsync(Arrival arrival, IReadOnlyList<SafeHandle> dormant);
+
+    /// <summary>The connections that were shown do not come after all. Their sockets are dissolved already.</summary>
+    void Withdraw(PassId pass);
 
     /// <summary>The connections live here: go on. The sockets are the application's now; null stands for one that ended meanwhile.</summary>
     void Go(Arrival arrival, IReadOnlyList<Socket?> sockets);

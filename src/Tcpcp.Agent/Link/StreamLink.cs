@@ -5,14 +5,11 @@ using Tcpcp.Core.Wire;
 
 namespace Tcpcp.Agent.Link;
 
-/// <summary>The link broke, or the other side does not speak this protocol.</summary>
-internal sealed class LinkException(string message, Exception? inner = null) : IOException(message, inner);
-
 /// <summary>
 /// Messages of passes over a duplex stream: each is its length in four bytes, big endian, and a <see cref="PassMessage"/>. One reader at a time;
 /// any thread may send.
 /// </summary>
-internal sealed class AgentLink(Stream stream) : IDisposable
+internal sealed class StreamLink(Stream stream) : IPassLink
 {
     /// <summary>A chunk of 1 MiB and what is around it.</summary>
     public const int MaxMessageBytes = (1 << 20) + 4096;
@@ -45,8 +42,6 @@ internal sealed class AgentLink(Stream stream) : IDisposable
         }
     }
 
-    /// <returns>Null when the other side has closed the link between two messages.</returns>
-    /// <exception cref="LinkException">The link broke, or what came is not a message.</exception>
     public async ValueTask<PassMessage?> ReceiveAsync(CancellationToken cancellationToken)
     {
         try
