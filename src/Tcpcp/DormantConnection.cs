@@ -70,8 +70,9 @@ public sealed class DormantConnection : IDisposable
     /// <param name="slot">Number of the pass, in the low bits of the mark.</param>
     /// <param name="stoodStillSince">Since when the connection has stood still, as <see cref="Stopwatch.GetTimestamp"/> of this host.</param>
     /// <param name="left">A scope that was activated or discarded, to be used again: many connections then cost one object.</param>
-    internal static DormantConnection Restore(
-        ConnectionSnapshot snapshot, ConnectionGate gate, uint slot, long stoodStillSince, DormantConnection? left = null)
+    /// <param name="isForeign">The local address need not be this host's: another host forwards the packets here.</param>
+    internal static DormantConnection Restore(ConnectionSnapshot snapshot, ConnectionGate gate, uint slot, long stoodStillSince,
+        DormantConnection? left = null, bool isForeign = false)
     {
         if (left is { _socket: not null } or { _ownsGate: true })
             throw new InvalidOperationException($"The scope of {left.Connection} is still in use.");
@@ -80,7 +81,7 @@ public sealed class DormantConnection : IDisposable
         PeerSegmentSocket? peer = FinRestore.OpenPeer(snapshot, gate.Options.ArrivalMark);
         try
         {
-            SafeSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince);
+            SafeSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince, isForeign);
             left?._peer?.Dispose();
             DormantConnection dormant = left ?? new DormantConnection();
             (dormant._socket, dormant._gate, dormant._snapshot, dormant._peer) = (socket, gate, snapshot, peer);

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Linux;
 using FourTuple = Tcpcp.Core.FourTuple;
@@ -51,7 +52,8 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
     public void Restore(IReadOnlyList<Core.ConnectionSnapshot> snapshots, long stoodStillSince)
     {
         foreach (Core.ConnectionSnapshot snapshot in snapshots)
-            _dormant.Add(DormantConnection.Restore(snapshot, host.Gate, slot, stoodStillSince));
+            _dormant.Add(DormantConnection.Restore(
+                snapshot, host.Gate, slot, stoodStillSince, isForeign: host.Redirection.IsForeign(snapshot.Connection)));
         foreach (FourTuple name in names)
             host.Redirection.AwaitArrival(name);
     }
@@ -65,7 +67,8 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
         {
             try
             {
-                _dormant.Add(_closedGates.Contains(snapshot.Connection) ? DormantConnection.Restore(snapshot, host.Gate, slot, stoodStillSince) : null);
+                _dormant.Add(!_closedGates.Contains(snapshot.Connection) ? null : DormantConnection.Restore(
+                    snapshot, host.Gate, slot, stoodStillSince, isForeign: host.Redirection.IsForeign(snapshot.Connection)));
                 if (_dormant[^1] is null)
                     faults.Add($"{snapshot.Connection} lived already, and ended with its application.");
             }
@@ -135,10 +138,10 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
 
     /// <summary>The packets go to the origin again.</summary>
     /// <returns>What was held, for it.</returns>
-    public IReadOnlyList<byte[]> GiveBack()
+    public IReadOnlyList<byte[]> GiveBack(OtherHost? origin)
     {
-        foreach (FourTuple name in names.DistinctBy(name => name.Local.Address))
-            host.Redirection.Undo(name);
+        foreach (FourTuple name in names)
+            host.Redirection.Undo(name, origin);
         return [.. names.SelectMany(host.Hold.Take)];
     }
 

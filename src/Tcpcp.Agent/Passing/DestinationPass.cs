@@ -5,11 +5,13 @@ using System.Net.Sockets;
 using Google.Protobuf;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux;
 using FourTuple = Tcpcp.Core.FourTuple;
+using Redirector = Tcpcp.Agent.Redirection.Redirector;
 
 namespace Tcpcp.Agent.Passing;
 
@@ -63,6 +65,12 @@ internal sealed class DestinationPass
         _detail = "The destination's agent was restarted before its verdict.";
     }
 
+    /// <summary>Where the connections come from; null if it is not known.</summary>
+    public OtherHost? Origin { get; init; }
+
+    /// <summary>Who moves the packets.</summary>
+    public Redirector Redirector { get; init; }
+
     public PassId Id { get; }
 
     public PassTerms Terms { get; }
@@ -83,6 +91,7 @@ internal sealed class DestinationPass
     public void TakeOffer(IPassLink link)
     {
         _link = link;
+        _isDiverted = Redirector == Redirector.Origin; // from the answer on it may do so at any time
         Take(new DestinationInput.OfferHeard(Terms, PassFailure.None));
     }
 
@@ -109,8 +118,8 @@ internal sealed class DestinationPass
             case PassMessage.BodyOneofCase.Forget:
                 bool isHere = _state is DestinationState.Accepted or DestinationState.Active;
                 Take(new DestinationInput.ForgetHeard(Terms.Ticket));
-                foreach (FourTuple name in isHere ? Names.DistinctBy(name => name.Local.Address) : [])
-                    _host.Redirection.Settle(name);
+                foreach (FourTuple name in isHere ? Names : [])
+                    _host.Redirection.Settle(name, Redirector, Origin);
                 break;
             default:
                 break; // a destination's own message, or a newer version's: not for us
@@ -140,7 +149,7 @@ internal sealed class DestinationPass
             _connections.StopHolding();
     }
 
-    // With takeover this host alone diverts the packets. If it has not, and the decision has fallen, it never will: the gate need not wait for the origin.
+    // Where this host is the redirector and has not diverted, and the decision has fallen, it never will: the gate need not wait for the origin.
     private bool IsOver => _state is DestinationState.Refused && !_isDiverted;
 
     private void Take(DestinationInput input, string detail = "")
@@ -274,14 +283,14 @@ internal sealed class DestinationPass
     // With takeover this host is the redirector: nobody else gives orders for these connections while the pass is open.
     private void Divert(ulong number)
     {
-        if (_state is not DestinationState.Offered || number != Terms.DivertNumber)
+        if (_state is not DestinationState.Offered || number != Terms.DivertNumber || Redirector != Redirector.Destination)
             return; // too late
         try
         {
             if (!_isDiverted)
             {
                 (_isDiverted, _divertedAt) = (true, Stopwatch.GetTimestamp());
-                foreach (FourTuple name in Names.DistinctBy(name => name.Local.Address))
+                foreach (FourTuple name in Names)
                     _host.Redirection.Divert(name);
                 Report(PassAction.Diverted);
             }
@@ -315,6 +324,8 @@ internal sealed class DestinationPass
             return;
         double stoodStill = Math.Min(chunk.StoodStillUs, MaxStoodStillMicroseconds) / 1e6;
         _stoodStillSince = arrived - (long)(stoodStill * Stopwatch.Frequency);
+        if (Redirector == Redirector.Origin)
+            _divertedAt = arrived - (long)(Math.Min(chunk.DivertedUs, MaxStoodStillMicroseconds) / 1e6 * Stopwatch.Frequency);
         Report(PassAction.Received, _transfer.WrittenCount.ToString(CultureInfo.InvariantCulture) + " bytes");
         Take(new DestinationInput.TransferHeard(Terms.Ticket));
     }
@@ -422,7 +433,7 @@ internal sealed class DestinationPass
 
     private void SendHeld()
     {
-        IReadOnlyList<byte[]> frames = _connections.GiveBack();
+        IReadOnlyList<byte[]> frames = _connections.GiveBack(Origin);
         Report(PassAction.Undone, frames.Count.ToString(CultureInfo.InvariantCulture) + " held packets");
         foreach (HeldPackets held in TransferChunks.Of(frames))
             Send(message => message.Held = held);

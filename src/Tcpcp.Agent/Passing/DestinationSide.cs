@@ -6,6 +6,7 @@ using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux;
 using FourTuple = Tcpcp.Core.FourTuple;
+using Redirector = Tcpcp.Agent.Redirection.Redirector;
 
 namespace Tcpcp.Agent.Passing;
 
@@ -115,7 +116,10 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
                 2UL * (ulong)host.Options.MaxQueueBytes * (ulong)connections.Length);
             host.Journal.Reserve(id, (long)queues + AgentLimits.JournalBytesBesidesSnapshots);
             PassTerms terms = new(new PassTicket(host.Journal.Incarnation, host.Journal.TakeTicketNumber()), offer.Epoch);
-            DestinationPass pass = new(host, receiver, offer.Application, observer, id, terms, connections, _lock, Forget);
+            DestinationPass pass = new(host, receiver, offer.Application, observer, id, terms, connections, _lock, Forget)
+            {
+                Redirector = (Redirector)offer.Redirector,
+            };
             _passes[id] = pass;
             pass.TakeOffer(link);
             _ = ExpireAsync(pass);

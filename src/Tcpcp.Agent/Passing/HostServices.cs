@@ -9,7 +9,7 @@ namespace Tcpcp.Agent.Passing;
 /// <summary>What both sides of a pass use of their host. Opened on a thread in the host's network namespace.</summary>
 internal sealed class HostServices : IDisposable
 {
-    private HostServices(PassOptions options, IPassJournal journal, ConnectionGate gate, PacketHold hold, SocketDiagnostics sockets, Takeover redirection)
+    private HostServices(PassOptions options, IPassJournal journal, ConnectionGate gate, PacketHold hold, SocketDiagnostics sockets, IRedirection redirection)
     {
         Sockets = sockets;
         Options = options;
@@ -34,7 +34,9 @@ internal sealed class HostServices : IDisposable
     public ConnectionEpochs Epochs { get; } = new();
 
     /// <param name="interfaceName">The interface that peers and the other hosts are behind.</param>
-    public static HostServices Open(string interfaceName, PassOptions options, IPassJournal journal)
+    /// <param name="redirection">Makes what moves the packets; null: takeover.</param>
+    public static HostServices Open(
+        string interfaceName, PassOptions options, IPassJournal journal, Func<SocketDiagnostics, IRedirection>? redirection = null)
     {
         ConnectionGate gate = ConnectionGate.Open();
         SocketDiagnostics sockets = new();
@@ -42,7 +44,7 @@ internal sealed class HostServices : IDisposable
         try
         {
             hold = PacketHold.Open([interfaceName], options.HoldBytes);
-            return new HostServices(options, journal, gate, hold, sockets, new Takeover(interfaceName, sockets));
+            return new HostServices(options, journal, gate, hold, sockets, redirection?.Invoke(sockets) ?? new Takeover(interfaceName, sockets));
         }
         catch
         {
@@ -57,7 +59,7 @@ internal sealed class HostServices : IDisposable
     {
         Hold.Dispose();
         Gate.Dispose();
-        (Redirection as IDisposable)?.Dispose();
+        Redirection.Dispose();
         Sockets.Dispose();
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tcpcp.Agent.Hold;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Capture;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
@@ -105,6 +106,13 @@ internal sealed class OriginConnections : IDisposable
             frozen.MarkSent();
     }
 
+    /// <summary>The packets go to the destination, which holds them.</summary>
+    public void SendPacketsAway(OtherHost destination)
+    {
+        foreach (FourTuple connection in Names)
+            _host.Redirection.SendAway(connection, destination);
+    }
+
     /// <summary>The packets come here again.</summary>
     /// <param name="areHeld">Until the thaw, so that those which the destination has held come first.</param>
     public void TakeBackPackets(bool areHeld)
@@ -120,7 +128,7 @@ internal sealed class OriginConnections : IDisposable
     /// <summary>No packet comes here any more.</summary>
     public void LeavePackets()
     {
-        foreach (FourTuple connection in Names.DistinctBy(name => name.Local.Address))
+        foreach (FourTuple connection in Names)
             _host.Redirection.Leave(connection);
     }
 

@@ -3,10 +3,12 @@ using System.Globalization;
 using Google.Protobuf;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux;
+using Redirector = Tcpcp.Agent.Redirection.Redirector;
 
 namespace Tcpcp.Agent.Passing;
 
@@ -20,7 +22,8 @@ internal sealed class OriginPass
     private readonly PassObserver _observer;
     private readonly PassId _id;
     private readonly string _application;
-    private readonly string _destination;
+    private readonly OtherHost _destination;
+    private readonly Redirector _redirector;
     private readonly IPassReceiver? _heir;
     private readonly long _stoodStillSince;
     private readonly ulong _epoch;
@@ -29,21 +32,23 @@ internal sealed class OriginPass
     private OriginState _state = new OriginState.Offering(0);
     private OriginInput? _next;
     private ReadOnlyMemory<byte> _applicationState;
+    private long _divertedAt;
     private bool _quiesced;
     private bool _recorded;
     private string _detail = "";
 
     private OriginPass(
-        HostServices host, PassId id, PassRequest request, OriginConnections connections, OriginLink link, string destination, PassObserver observer)
+        HostServices host, PassId id, PassRequest request, OriginConnections connections, OriginLink link, OtherHost destination, Redirector redirector,
+        PassObserver observer)
     {
-        (_host, _request, _connections, _link, _observer, _destination) = (host, request, connections, link, observer, destination);
+        (_host, _request, _connections, _link, _observer, _destination, _redirector) = (host, request, connections, link, observer, destination, redirector);
         (_id, _application, _epoch) = (id, request.Application, host.Epochs.Next(request));
     }
 
     private OriginPass(HostServices host, JournalRecord record, OriginLink link, IPassReceiver? heir, PassObserver observer)
     {
         (_host, _link, _heir, _observer) = (host, link, heir, observer);
-        (_id, _application, _destination) = (JournalRecords.IdOf(record), record.Application, record.Destination);
+        (_id, _application, _destination) = (JournalRecords.IdOf(record), record.Application, new OtherHost(record.Destination, []));
         _connections = OriginConnections.Recover(
             host, [.. record.Connections.Select(EndPointWire.FromMessage)], [.. record.Snapshots.Select(SnapshotWire.FromMessage)]);
         PassTerms terms = JournalRecords.TermsOf(record);
@@ -58,10 +63,10 @@ internal sealed class OriginPass
     /// <summary>Passes connections. What happened is in the result; an exception is a caller's bug. The result is there when the owner is known; an undo that
     /// nobody acknowledges goes on after it.</summary>
     /// <param name="connect">Opens a link to the destination's agent; called again when a link breaks after the snapshots were sent.</param>
-    /// <param name="destination">Name of the destination, for the journal: how it is found again after a restart.</param>
+    /// <param name="destination">Its name goes to the journal: how it is found again after a restart.</param>
     /// <param name="cancellationToken">Gives up as long as nothing was sent; afterwards only the verdict decides.</param>
     public static Task<PassResult> RunAsync(HostServices host, PassRequest request, Func<CancellationToken, ValueTask<IPassLink>> connect,
-        string destination, PassObserver observer, CancellationToken cancellationToken)
+        OtherHost destination, PassObserver observer, CancellationToken cancellationToken)
     {
         OriginConnections connections;
         try
@@ -73,14 +78,15 @@ internal sealed class OriginPass
             return Task.FromResult(new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin, e.Message));
         }
 
-        if (host.Redirection.FindObstacle(connections.Names) is { } obstacle)
+        RedirectionPlan plan = host.Redirection.Plan(connections.Names, destination);
+        if (plan.Obstacle is { } obstacle)
         {
             connections.Dispose();
             return Task.FromResult(new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, obstacle));
         }
 
         PassId id = PassId.New();
-        OriginPass pass = new(host, id, request, connections, new OriginLink(id, connect, host.Options), destination, observer);
+        OriginPass pass = new(host, id, request, connections, new OriginLink(id, connect, host.Options), destination, plan.Redirector, observer);
         _ = pass.RunToEndAsync(OriginTable.Begin(pass._epoch), cancellationToken);
         return pass._outcome.Task;
     }
@@ -178,7 +184,7 @@ internal sealed class OriginPass
             _detail = e is NotPassableException or KernelException ? e.Message
                 : e is ObjectDisposedException ? "The connection ended before it was frozen." : e.ToString();
             if (_state is OriginState.Beginning or OriginState.Diverting or OriginState.Freezing)
-                return new OriginInput.StepFailed(PassFailure.NotPassable);
+                return new OriginInput.StepFailed(effect is OriginEffect.Redirect ? PassFailure.RedirectionFailed : PassFailure.NotPassable);
             Report(PassAction.Broken, _detail);
             return null;
         }
@@ -195,11 +201,15 @@ internal sealed class OriginPass
                 Record(record);
                 return null;
             case OriginEffect.TellApplication tell:
-                _request!.Begun?.Invoke(new PassNote(_id, _destination, tell.Terms.Ticket, tell.Terms.Epoch));
+                _request!.Begun?.Invoke(new PassNote(_id, _destination.Name, tell.Terms.Ticket, tell.Terms.Epoch));
                 return null;
             case OriginEffect.Quiesce:
                 await QuiesceAsync(cancellationToken);
                 return new OriginInput.Quiesced();
+            case OriginEffect.Redirect { ToDestination: true } divert when _redirector == Redirector.Origin:
+                _connections.SendPacketsAway(_destination);
+                _divertedAt = Stopwatch.GetTimestamp();
+                return new OriginInput.RedirectionAcknowledged(divert.Number);
             case OriginEffect.Redirect { ToDestination: true } divert:
                 _link.Send(message => message.Divert = new Divert { Number = divert.Number });
                 return null;
@@ -252,7 +262,7 @@ internal sealed class OriginPass
     private async Task SendOfferAsync(CancellationToken cancellationToken)
     {
         await _link.OpenAsync(Options.AnswerTime, cancellationToken);
-        Offer offer = new() { Application = _application, Epoch = _epoch };
+        Offer offer = new() { Application = _application, Epoch = _epoch, Redirector = (Core.Wire.Redirector)_redirector };
         offer.Connections.Add(_connections.Names.Select(EndPointWire.ToMessage));
         offer.QueueBytes.Add((ulong)_connections.UnacknowledgedBytes);
         Report(PassAction.Offered);
@@ -265,7 +275,7 @@ internal sealed class OriginPass
             return; // not even the beginning could be recorded
         JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms);
         if (effect.Kind == OriginRecord.Begun)
-            (record.Application, record.Destination) = (_application, _destination);
+            (record.Application, record.Destination) = (_application, _destination.Name);
         else if (effect.Kind == OriginRecord.Sending)
             record.ApplicationState = UnsafeByteOperations.UnsafeWrap(_applicationState);
         _connections.AddTo(record, effect.Kind);
@@ -293,7 +303,12 @@ internal sealed class OriginPass
         transfer.Connections.Add(_connections.Snapshots.Select(SnapshotWire.ToMessage));
         byte[] bytes = transfer.ToByteArray();
         foreach (TransferChunk chunk in TransferChunks.Of(bytes, () => _connections.StoodStill))
+        {
+            if (chunk.Last && _divertedAt != 0)
+                chunk.DivertedUs = (ulong)Stopwatch.GetElapsedTime(_divertedAt).TotalMicroseconds;
             _link.Send(message => message.Transfer = chunk);
+        }
+
         Report(PassAction.Sent, bytes.Length.ToString(CultureInfo.InvariantCulture) + " bytes");
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 
@@ -51,7 +52,8 @@ internal sealed class PassAgent : IDisposable
 
     /// <summary>Passes a connection to the agent at <paramref name="destination"/>.</summary>
     public Task<PassResult> PassAsync(PassRequest request, IPEndPoint destination, CancellationToken cancellationToken) =>
-        OriginPass.RunAsync(_host, request, token => ConnectAsync(destination, token), destination.ToString(), _observer, cancellationToken);
+        OriginPass.RunAsync(_host, request, token => ConnectAsync(destination, token), new OtherHost(destination.ToString(), [destination.Address]), _observer,
+            cancellationToken);
 
     private void Recover(JournalRecord record)
     {

@@ -13,7 +13,7 @@ namespace Tcpcp.Agent.Redirection;
 /// layer 2, and the address is one of its own (/32 or /128), not the host's. It moves all connections of the address: so the connection must be the
 /// last one of it.
 /// </summary>
-internal sealed class Takeover : IRedirection, IDisposable
+internal sealed class Takeover : IRedirection
 {
     private static readonly TimeSpan s_arrivalTime = TimeSpan.FromSeconds(1);
 
@@ -32,9 +32,15 @@ internal sealed class Takeover : IRedirection, IDisposable
         _announcement = AddressAnnouncement.Open(_link.Index, _link.HardwareAddress);
     }
 
-    public string? FindObstacle(IReadOnlyList<FourTuple> connections) =>
+    public string Name => "takeover";
+
+    public RedirectionPlan Plan(IReadOnlyList<FourTuple> connections, OtherHost destination) => new(Redirector.Destination,
         connections.Select(connection => connection.Local.Address).Distinct().Select(address => FindObstacle(address, connections))
-            .FirstOrDefault(obstacle => obstacle is not null);
+            .FirstOrDefault(obstacle => obstacle is not null));
+
+    public void SendAway(FourTuple connection, OtherHost destination) => throw new NotSupportedException("With takeover the destination moves the packets.");
+
+    public bool IsForeign(FourTuple connection) => false;
 
     private string? FindObstacle(IPAddress address, IReadOnlyList<FourTuple> connections)
     {
@@ -72,7 +78,7 @@ internal sealed class Takeover : IRedirection, IDisposable
             throw new TimeoutException($"{address} has no local route on {_link.Name} after {s_arrivalTime.TotalSeconds} s: its packets would not be taken.");
     }
 
-    public void Undo(FourTuple connection)
+    public void Undo(FourTuple connection, OtherHost? origin)
     {
         // Only what the divert has added: the address may have been this host's own.
         if (_added.TryRemove(connection.Local.Address, out _))
@@ -87,7 +93,7 @@ internal sealed class Takeover : IRedirection, IDisposable
         _route.Addresses.Remove(_link.Index, InterfaceAddress.Single(connection.Local.Address));
     }
 
-    public void Settle(FourTuple connection)
+    public void Settle(FourTuple connection, Redirector redirector, OtherHost? origin)
     {
         _added.TryRemove(connection.Local.Address, out _); // it is this host's for good
         _announcement.Announce(connection.Local.Address);

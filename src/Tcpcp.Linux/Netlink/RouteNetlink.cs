@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Tcpcp.Linux.Netlink;
 
 /// <summary>
-/// Links, addresses, routes and neighbours of the network namespace of the thread that opened it (rtnetlink). It stays in that
+/// Links, addresses, routes, rules and neighbours of the network namespace of the thread that opened it (rtnetlink). It stays in that
 /// namespace whichever thread uses it later.
 /// </summary>
 internal sealed class RouteNetlink : IDisposable
@@ -17,6 +17,7 @@ internal sealed class RouteNetlink : IDisposable
         Addresses = new RouteAddresses(socket);
         Routes = new RouteTable(socket);
         Neighbours = new RouteNeighbours(socket);
+        Rules = new RouteRules(socket);
     }
 
     public RouteLinks Links { get; }
@@ -26,6 +27,8 @@ internal sealed class RouteNetlink : IDisposable
     public RouteTable Routes { get; }
 
     public RouteNeighbours Neighbours { get; }
+
+    public RouteRules Rules { get; }
 
     public static RouteNetlink Open() => new(NetlinkSocket.Open(NetlinkSocket.NETLINK_ROUTE));
 

@@ -60,4 +60,5 @@ internal static class IpOption
     public const int IPV6_V6ONLY = 26;
     public const int IPV6_HOPLIMIT = 52;
     public const int IPV6_TCLASS = 67;
+    public const int IPV6_TRANSPARENT = 75;
 }

@@ -22,12 +22,15 @@ internal static class ConnectionRestore
     /// <param name="mark">The gate's mark, set before anything can be sent.</param>
     /// <param name="stoodStillSince">Since when the connection has stood still, as <see cref="Stopwatch.GetTimestamp"/> of this host.</param>
     /// <param name="peer">From <see cref="FinRestore.OpenPeer"/>.</param>
-    public static SafeSocketHandle Restore(ConnectionSnapshot snapshot, uint mark, PeerSegmentSocket? peer, long stoodStillSince)
+    /// <param name="isForeign">The local address is not this host's: another host forwards the packets here.</param>
+    public static SafeSocketHandle Restore(ConnectionSnapshot snapshot, uint mark, PeerSegmentSocket? peer, long stoodStillSince, bool isForeign)
     {
         bool ipv6Socket = snapshot.Connection.IsIPv6 || snapshot.IsV4Mapped;
         SafeSocketHandle socket = RawSocket.Create(ipv6Socket);
         try
         {
+            if (isForeign)
+                SocketOption.Set(socket, ipv6Socket ? IPPROTO_IPV6 : IPPROTO_IP, ipv6Socket ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1);
             Restore(socket, snapshot, ipv6Socket, mark, stoodStillSince);
             FinRestore.WriteDormant(socket, snapshot, peer);
             return socket;
