@@ -27,8 +27,10 @@ public sealed class DormantConnection : IDisposable
     private ConnectionSnapshot _snapshot = null!;
     private PeerSegmentSocket? _peer;
     private SafeSocketHandle? _socket;
+    private int _written; // bytes of the snapshot's send queue that the socket has
     private bool _tailIsSent;
     private bool _isQueued;
+    private bool _isAwake; // before it was adopted
     private bool _ownsGate;
 
     private DormantConnection()
@@ -86,6 +88,7 @@ public sealed class DormantConnection : IDisposable
             DormantConnection dormant = left ?? new DormantConnection();
             (dormant._socket, dormant._gate, dormant._snapshot, dormant._peer) = (socket, gate, snapshot, peer);
             (dormant._tailIsSent, dormant._isQueued) = (false, false);
+            dormant._written = snapshot.Sent.Length - dormant.Tail.Length;
             return dormant;
         }
         catch
@@ -93,6 +96,22 @@ public sealed class DormantConnection : IDisposable
             peer?.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Takes over a socket that an earlier program has restored, and perhaps begun to activate. Its application has not written to it.</summary>
+    internal static DormantConnection Adopt(SafeSocketHandle socket, ConnectionSnapshot snapshot, ConnectionGate gate)
+    {
+        PeerSegmentSocket? peer = FinRestore.OpenPeer(snapshot, gate.Options.ArrivalMark);
+        DormantConnection dormant = new() { _socket = socket, _gate = gate, _snapshot = snapshot, _peer = peer };
+        bool isDormant = RepairMode.IsOn(socket);
+        RepairMode.Enter(socket);
+        RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
+        dormant._written = Math.Min(RepairMode.QueueSequence(socket) - snapshot.SndUna, snapshot.WriteSeq - snapshot.SndUna); // a FIN is no byte
+        RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
+        if (!isDormant)
+            RepairMode.Leave(socket, probe: false);
+        dormant._isAwake = !isDormant;
+        return dormant;
     }
 
     /// <summary>The dormant socket.</summary>
@@ -117,12 +136,19 @@ public sealed class DormantConnection : IDisposable
 
         // Bytes in flight that the peer may lack: the last segment goes out at once, as unsent, and serves as a tail-loss probe; as sent it would wait
         // for a fresh RTO. Where the window would hold it back, or the peer has it already, it counts as sent.
-        _tailIsSent = open == 0 || open > InitialWindowSegments * _snapshot.Negotiated.SendMss;
-        if (_tailIsSent && !Tail.IsEmpty)
+        _tailIsSent = open == 0 || open > InitialWindowSegments * _snapshot.Negotiated.SendMss || _written >= _snapshot.Sent.Length;
+        if (_isAwake)
+        {
+            _gate.Open(Connection);
+            return socket;
+        }
+
+        if (_tailIsSent && _written < _snapshot.Sent.Length)
         {
             RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
             QueueWriter.Send(socket, Tail.Span, _snapshot.Sent.Length);
             RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
+            _written = _snapshot.Sent.Length;
         }
 
         if (_snapshot.State.HasOpenFin())
@@ -165,14 +191,14 @@ public sealed class DormantConnection : IDisposable
         bool pushes = !_tailIsSent || _isQueued || _snapshot.Unsent.Length > 0;
         if (pushes)
             SocketOption.Set(socket, IPPROTO_TCP, TCP_NODELAY, 1); // else Nagle's algorithm may hold the tail back; and it pushes what is queued
-        if (!_tailIsSent && !_isQueued)
-            SendLive(socket, Tail);
+        if (_written < _snapshot.Sent.Length && !_isQueued)
+            SendLive(socket, _snapshot.Sent[_written..]);
         if (!_tailIsSent && SocketQueues.UnsentBytes(socket) > (_isQueued ? _snapshot.WriteSeq - _snapshot.SndNxt : 0))
             CountAsSent(socket);
         if (options.Cork)
             SocketOption.Set(socket, IPPROTO_TCP, TCP_CORK, 1);
         if (!_isQueued)
-            SendLive(socket, _snapshot.Unsent);
+            SendLive(socket, _snapshot.Unsent[Math.Clamp(_written - _snapshot.Sent.Length, 0, _snapshot.Unsent.Length)..]);
         if (pushes != options.NoDelay)
             SocketOption.Set(socket, IPPROTO_TCP, TCP_NODELAY, options.NoDelay ? 1 : 0);
         OptionWriter.WriteLive(socket, options);

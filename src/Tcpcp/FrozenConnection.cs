@@ -120,6 +120,25 @@ public sealed class FrozenConnection : IDisposable
         }
     }
 
+    /// <summary>Takes over a socket that an earlier program has frozen, and of which it may have sent the snapshot.</summary>
+    /// <param name="options">As they were before the freeze.</param>
+    internal static FrozenConnection Adopt(SafeHandle socket, ConnectionGate gate, in TcpSocketOptions options, ulong epoch)
+    {
+        if (!IsFrozen(socket, gate.Options))
+            throw new InvalidOperationException("The socket is not frozen.");
+        PassableSocket passable = new(RawSocket.Ends(socket, out bool ipv6, out bool v4Mapped), ipv6, v4Mapped, options.Mark);
+        FrozenConnection frozen = new();
+        frozen.Begin(socket, gate, passable, options, epoch);
+        RepairMode.Enter(socket); // it may have died between the mark and this
+        frozen._inFlight = ConnectionCapture.InFlightBytes(socket);
+        frozen._state = State.Sent;
+        return frozen;
+    }
+
+    /// <summary>Whether a socket stands still by a freeze, of whichever program.</summary>
+    internal static bool IsFrozen(SafeHandle socket, GateOptions gate) =>
+        gate.IsGateMark(unchecked((uint)SocketOption.Get(socket, SOL_SOCKET, SO_MARK)));
+
     /// <summary>Reads the connection's whole state. May be repeated; nothing changes.</summary>
     /// <exception cref="NotPassableException">It does not stand still, which means that something else uses the socket.</exception>
     public ConnectionSnapshot Capture() => Capture(buffers: null);

@@ -13,6 +13,7 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
     private readonly List<DormantConnection?> _dormant = [];
     private readonly List<SafeSocketHandle?> _awake = [];
     private readonly HashSet<FourTuple> _closedGates = [];
+    private bool _isRecovered;
 
     public IReadOnlyList<FourTuple> Names => names;
 
@@ -34,6 +35,7 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
     /// <returns>Whether packets are diverted to here.</returns>
     public bool RecoverGates()
     {
+        _isRecovered = true;
         _closedGates.UnionWith(names.Intersect(host.Gate.Closed));
         bool diverted = false;
         foreach (FourTuple name in names)
@@ -60,13 +62,20 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
 
     /// <summary>Makes the sockets again after the death of their holders. One whose gate is open may have lived already: it ended with them.</summary>
     /// <returns>What could not be made again; null if all could.</returns>
-    public string? Recover(IReadOnlyList<Core.ConnectionSnapshot> snapshots, long stoodStillSince)
+    /// <param name="held">What the application has of them, in their order.</param>
+    public string? Recover(IReadOnlyList<Core.ConnectionSnapshot> snapshots, long stoodStillSince, IReadOnlyList<Socket?> held)
     {
         List<string> faults = [];
         foreach (Core.ConnectionSnapshot snapshot in snapshots)
         {
             try
             {
+                if (_dormant.Count < held.Count && held[_dormant.Count] is { } socket)
+                {
+                    _dormant.Add(DormantConnection.Adopt(socket.SafeHandle, snapshot, host.Gate));
+                    continue;
+                }
+
                 _dormant.Add(!_closedGates.Contains(snapshot.Connection) ? null : DormantConnection.Restore(
                     snapshot, host.Gate, slot, stoodStillSince, isForeign: host.Redirection.IsForeign(snapshot.Connection)));
                 if (_dormant[^1] is null)
@@ -134,6 +143,12 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
         foreach (DormantConnection? dormant in _dormant)
             dormant?.Dispose();
         _dormant.Clear();
+        // After the death of the agent an application may hold some still.
+        foreach (FourTuple name in _isRecovered ? names : [])
+        {
+            if (host.Sockets.Find(name) is { Mark: { } mark } socket && host.Gate.Options.IsGateMark(mark))
+                host.Sockets.Destroy(socket);
+        }
     }
 
     /// <summary>The packets go to the origin again.</summary>

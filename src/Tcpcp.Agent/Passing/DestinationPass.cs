@@ -25,7 +25,7 @@ internal sealed class DestinationPass
 
     private readonly HostServices _host;
     private readonly PassObserver _observer;
-    private readonly IPassReceiver? _receiver;
+    private IPassReceiver? _receiver;
     private readonly string _application;
     private readonly DestinationConnections _connections;
     private readonly Lock _passes;
@@ -39,6 +39,8 @@ internal sealed class DestinationPass
     private long _divertedAt;
     private bool _isDiverted;
     private bool _isShown;
+    private DestinationEffect[] _remaining = [];
+    private IReadOnlyList<Socket?> _held = [];
     private Active _activation = new();
     private string _detail = "";
 
@@ -73,18 +75,41 @@ internal sealed class DestinationPass
 
     public PassId Id { get; }
 
+    public string Application => _application;
+
     public PassTerms Terms { get; }
 
     public IReadOnlyList<FourTuple> Names => _connections.Names;
 
     public bool IsOpen => DestinationTable.IsOpen(_state);
 
-    /// <summary>Goes on with a pass that the journal has: the first call.</summary>
-    public void Recover(JournalRecord record)
+    /// <summary>
+    /// Remembers a pass that the journal has: from now on the origin gets its answers. What remains to be done with the connections waits for
+    /// <see cref="GoOn"/>.
+    /// </summary>
+    /// <returns>Whether anything remains that their application is needed for.</returns>
+    public bool Recover(JournalRecord record)
     {
         Report(PassAction.Recovered, record.Step.ToString());
         _isDiverted = _connections.RecoverGates();
-        Perform(DestinationTable.Recover(JournalRecords.DestinationKindOf(record), Terms));
+        DestinationStep step = DestinationTable.Recover(JournalRecords.DestinationKindOf(record), Terms);
+        if (step.State is not DestinationState.Accepted)
+        {
+            Perform(step);
+            return false;
+        }
+
+        (_state, _remaining) = (step.State, step.Effects);
+        _connections.ArmHold();
+        return true;
+    }
+
+    /// <param name="held">What the application has of the connections, null for one that it has not; empty if it has died.</param>
+    /// <param name="receiver">The application as it is now; null if there is none.</param>
+    public void GoOn(IReadOnlyList<Socket?> held, IPassReceiver? receiver)
+    {
+        (_held, _receiver) = (held, receiver);
+        Perform(new DestinationStep(_state, _remaining));
     }
 
     /// <summary>An offer that nothing speaks against.</summary>
@@ -242,7 +267,7 @@ internal sealed class DestinationPass
                 return ShowToApplication();
             case DestinationEffect.RecoverDormant:
                 _connections.ArmHold();
-                if (_connections.Recover(_snapshots, _stoodStillSince) is { } lost)
+                if (_connections.Recover(_snapshots, _stoodStillSince, _held) is { } lost)
                     Report(PassAction.Broken, lost);
                 return null;
             case DestinationEffect.LeaveRepair:

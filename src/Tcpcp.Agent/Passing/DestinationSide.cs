@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
 using Tcpcp.Core;
@@ -28,15 +29,28 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
     /// <summary>The application of that name, null if it is not there.</summary>
     public IPassReceiver? FindReceiver(string application) => _receivers.GetValueOrDefault(application);
 
-    /// <summary>Goes on with a pass that the journal has. When the applications are registered, and before links are served.</summary>
-    public void Recover(JournalRecord record)
+    /// <summary>Goes on with a pass that the journal has: at once if it needs no application. Before links are served.</summary>
+    /// <param name="held">Where the sockets of applications come from that have not died with the agent; null: there are none.</param>
+    public void Recover(JournalRecord record, IHeldSockets? held, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
             DestinationPass pass = new(host, FindReceiver(record.Application), observer, record, _lock, Forget);
             _passes[pass.Id] = pass;
-            pass.Recover(record);
+            if (!pass.Recover(record))
+                return;
+            if (held is null)
+                pass.GoOn([], FindReceiver(record.Application));
+            else
+                _ = GoOnAsync(pass, held, cancellationToken);
         }
+    }
+
+    private async Task GoOnAsync(DestinationPass pass, IHeldSockets held, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<Socket?> sockets = await held.AwaitAsync(pass.Id, pass.Application, pass.Names, cancellationToken);
+        lock (_lock)
+            pass.GoOn(sockets, FindReceiver(pass.Application));
     }
 
     /// <summary>Serves one link until the origin closes it or it breaks.</summary>

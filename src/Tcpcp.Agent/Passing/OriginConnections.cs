@@ -18,13 +18,13 @@ namespace Tcpcp.Agent.Passing;
 internal sealed class OriginConnections : IDisposable
 {
     private readonly HostServices _host;
-    private readonly IReadOnlyList<Socket> _sockets;
+    private readonly IReadOnlyList<Socket?> _sockets; // null stands for one that is gone
     private readonly List<ConnectionLock> _locks = [];
-    private readonly List<FrozenConnection> _frozen = [];
-    private readonly List<Socket?> _rebuilt = []; // null stands for one that could not be made again
+    private readonly List<FrozenConnection?> _frozen = []; // null stands for one that was not frozen when its agent died
+    private readonly Dictionary<int, Socket> _rebuilt = [];
     private HashSet<FourTuple> _kept = [];
 
-    private OriginConnections(HostServices host, IReadOnlyList<FourTuple> names, IReadOnlyList<Socket> sockets)
+    private OriginConnections(HostServices host, IReadOnlyList<FourTuple> names, IReadOnlyList<Socket?> sockets)
     {
         _host = host;
         Names = names;
@@ -37,10 +37,10 @@ internal sealed class OriginConnections : IDisposable
     public IReadOnlyList<Core.ConnectionSnapshot> Snapshots { get; private set; } = [];
 
     /// <summary>How long the connections have stood still.</summary>
-    public TimeSpan StoodStill => _frozen.Count == 0 ? TimeSpan.Zero : _frozen.Min(frozen => frozen.StoodStill);
+    public TimeSpan StoodStill => _frozen.Count == 0 ? TimeSpan.Zero : _frozen.Min(frozen => frozen?.StoodStill ?? TimeSpan.Zero);
 
     /// <summary>Bytes that wait in the send queues.</summary>
-    public int UnacknowledgedBytes => _sockets.Sum(socket => SocketQueues.UnacknowledgedBytes(socket.SafeHandle));
+    public int UnacknowledgedBytes => _sockets.Sum(socket => SocketQueues.UnacknowledgedBytes(socket!.SafeHandle));
 
     /// <summary>Looks whether sockets can be passed, and locks their connections. Nothing changes.</summary>
     /// <exception cref="NotPassableException">One cannot.</exception>
@@ -69,9 +69,31 @@ internal sealed class OriginConnections : IDisposable
         }
     }
 
-    /// <summary>After the death of agent and application: their sockets are gone.</summary>
-    public static OriginConnections Recover(HostServices host, IReadOnlyList<FourTuple> names, IReadOnlyList<Core.ConnectionSnapshot> snapshots) =>
-        new(host, names, []) { Snapshots = snapshots, _kept = [.. names.Intersect(host.Gate.Closed)] };
+    /// <summary>After the death of the agent.</summary>
+    /// <param name="record">The last of the pass.</param>
+    /// <param name="sockets">What the application has of them, null for one that is gone; empty if it has died too.</param>
+    public static OriginConnections Recover(HostServices host, JournalRecord record, IReadOnlyList<Socket?> sockets)
+    {
+        FourTuple[] names = [.. record.Connections.Select(EndPointWire.FromMessage)];
+        OriginConnections connections = new(host, names, sockets)
+        {
+            Snapshots = [.. record.Snapshots.Select(SnapshotWire.FromMessage)],
+            _kept = [.. names.Intersect(host.Gate.Closed)],
+        };
+        for (int i = 0; i < sockets.Count; i++)
+        {
+            SafeHandle? socket = sockets[i]?.SafeHandle;
+            if (socket is not null && ConnectionLock.TryTake(socket) is { } taken)
+                connections._locks.Add(taken);
+            connections._frozen.Add(socket is not null && FrozenConnection.IsFrozen(socket, host.Gate.Options)
+                ? FrozenConnection.Adopt(socket, host.Gate, OptionsOf(record, i), record.Epoch) : null);
+        }
+
+        return connections;
+    }
+
+    private static TcpSocketOptions OptionsOf(JournalRecord record, int number) =>
+        SocketOptionsWire.FromMessage(record.Options.Count > number ? record.Options[number] : record.Snapshots[number].Options);
 
     /// <summary>Waits a while for the send queues to become empty: the blackout is shorter then. What is left of them is carried.</summary>
     public async Task DrainAsync(TimeSpan limit, CancellationToken cancellationToken)
@@ -84,26 +106,30 @@ internal sealed class OriginConnections : IDisposable
     /// <summary>Closes the gates, and enters repair mode.</summary>
     public void Freeze(uint slot, ulong epoch)
     {
-        foreach (Socket socket in _sockets)
+        foreach (Socket? socket in _sockets)
         {
-            SendPendingAcknowledgement(socket.SafeHandle);
+            SendPendingAcknowledgement(socket!.SafeHandle);
             _frozen.Add(FrozenConnection.Freeze(socket.SafeHandle, _host.Gate, slot, epoch));
         }
     }
 
-    public void Capture() => Snapshots = [.. _frozen.Select(frozen => frozen.Capture())];
+    public void Capture() => Snapshots = [.. _frozen.Select(frozen => frozen!.Capture())];
 
     /// <summary>Adds to a record what the next agent needs of the connections. From a record of the sending on only the verdict decides.</summary>
     public void AddTo(JournalRecord record, OriginRecord kind)
     {
         if (kind == OriginRecord.Begun)
+        {
             record.Connections.Add(Names.Select(EndPointWire.ToMessage));
+            record.Options.Add(_sockets.Select(socket => SocketOptionsWire.ToMessage(OptionReader.Read(socket!.SafeHandle))));
+        }
+
         if (kind != OriginRecord.Sending)
             return;
         record.Snapshots.Add(Snapshots.Select(SnapshotWire.ToMessage));
         record.StoodStillSinceNs = (long)(Stopwatch.GetElapsedTime(0) - StoodStill).TotalNanoseconds;
-        foreach (FrozenConnection frozen in _frozen)
-            frozen.MarkSent();
+        foreach (FrozenConnection? frozen in _frozen)
+            frozen!.MarkSent();
     }
 
     /// <summary>The packets go to the destination, which holds them.</summary>
@@ -145,18 +171,16 @@ internal sealed class OriginConnections : IDisposable
             int number = i;
             try
             {
-                if (_frozen.Count > i)
-                    _frozen[i].Thaw(() => Replay(Names[number], held));
-                else if (_sockets.Count > 0)
+                if (_frozen.Count > i && _frozen[i] is { } frozen)
+                    frozen.Thaw(() => Replay(Names[number], held));
+                else if (_sockets.Count > i && _sockets[i] is not null)
                     Replay(Names[i], held); // diverted, and not frozen yet
                 else
-                    _rebuilt.Add(Rebuild(i, held, slot, stoodStillSince));
+                    Rebuild(i, held, slot, stoodStillSince);
             }
             catch (Exception e) when (e is KernelException or NotRestorableException or NotPassableException or ObjectDisposedException)
             {
                 faults.Add($"{Names[i]}: {e.Message}");
-                if (_sockets.Count == 0)
-                    _rebuilt.Add(null);
             }
         }
 
@@ -166,23 +190,29 @@ internal sealed class OriginConnections : IDisposable
     /// <summary>Gives what was made again to an application, or closes it where there is none.</summary>
     public void GiveRebuilt(IPassReceiver? heir, Arrival arrival)
     {
-        if (_rebuilt.All(socket => socket is null))
+        if (_rebuilt.Count == 0)
             return;
         if (heir is not null)
         {
-            heir.Go(arrival, _rebuilt);
+            heir.Go(arrival, [.. Names.Select((_, number) => _rebuilt.GetValueOrDefault(number))]);
             return;
         }
 
-        foreach (Socket? socket in _rebuilt)
-            socket?.Dispose();
+        foreach (Socket socket in _rebuilt.Values)
+            socket.Dispose();
     }
 
     /// <summary>Closes the copies: nothing is sent, and the gates stay closed.</summary>
     public void CloseSilently()
     {
-        foreach (FrozenConnection frozen in _frozen)
-            frozen.Release();
+        foreach (FrozenConnection? frozen in _frozen)
+            frozen?.Release();
+        // After the death of the agent an application may hold some still.
+        foreach (FourTuple kept in _kept)
+        {
+            if (_host.Sockets.Find(kept) is { Mark: { } mark } socket && _host.Gate.Options.IsGateMark(mark))
+                _host.Sockets.Destroy(socket);
+        }
     }
 
     public void OpenGates()
@@ -219,18 +249,18 @@ internal sealed class OriginConnections : IDisposable
 
     // Without a snapshot it was not frozen for long when its application died, and with an open gate it lived again: the kernel has closed it, as that of
     // any program.
-    private Socket? Rebuild(int number, IReadOnlyList<byte[]> held, uint slot, long stoodStillSince)
+    private void Rebuild(int number, IReadOnlyList<byte[]> held, uint slot, long stoodStillSince)
     {
         if (Snapshots.Count <= number || !_kept.Contains(Names[number]))
         {
             _host.Hold.Take(Names[number]);
-            return null;
+            return;
         }
 
         using DormantConnection dormant = DormantConnection.Restore(Snapshots[number], _host.Gate, slot, stoodStillSince);
         SafeSocketHandle socket = dormant.Wake(_host.Hold.HighestAcknowledgement(Names[number]));
         Replay(Names[number], held);
         dormant.Finish();
-        return new Socket(socket);
+        _rebuilt[number] = new Socket(socket);
     }
 }

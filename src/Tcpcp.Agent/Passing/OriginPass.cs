@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
 using Google.Protobuf;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
@@ -45,12 +46,11 @@ internal sealed class OriginPass
         (_id, _application, _epoch) = (id, request.Application, host.Epochs.Next(request));
     }
 
-    private OriginPass(HostServices host, JournalRecord record, OriginLink link, IPassReceiver? heir, PassObserver observer)
+    private OriginPass(HostServices host, JournalRecord record, OriginLink link, IReadOnlyList<Socket?> sockets, IPassReceiver? heir, PassObserver observer)
     {
         (_host, _link, _heir, _observer) = (host, link, heir, observer);
         (_id, _application, _destination) = (JournalRecords.IdOf(record), record.Application, new OtherHost(record.Destination, []));
-        _connections = OriginConnections.Recover(
-            host, [.. record.Connections.Select(EndPointWire.FromMessage)], [.. record.Snapshots.Select(SnapshotWire.FromMessage)]);
+        _connections = OriginConnections.Recover(host, record, sockets);
         PassTerms terms = JournalRecords.TermsOf(record);
         (_link.Ticket, _epoch) = (terms.Ticket, terms.Epoch);
         _applicationState = record.ApplicationState.Memory;
@@ -91,12 +91,13 @@ internal sealed class OriginPass
         return pass._outcome.Task;
     }
 
-    /// <summary>Goes on with a pass that the journal has, after the death of this agent and of its applications.</summary>
+    /// <summary>Goes on with a pass that the journal has, after the death of this agent.</summary>
+    /// <param name="sockets">What the application has of the connections, null for one that is gone; empty if it has died too.</param>
     /// <param name="heir">The application that connections which stay here are given to; null: they are closed.</param>
     public static Task<PassResult> RecoverAsync(HostServices host, JournalRecord record, Func<CancellationToken, ValueTask<IPassLink>> connect,
-        IPassReceiver? heir, PassObserver observer)
+        IReadOnlyList<Socket?> sockets, IPassReceiver? heir, PassObserver observer)
     {
-        OriginPass pass = new(host, record, new OriginLink(JournalRecords.IdOf(record), connect, host.Options), heir, observer);
+        OriginPass pass = new(host, record, new OriginLink(JournalRecords.IdOf(record), connect, host.Options), sockets, heir, observer);
         pass.Report(PassAction.Recovered, record.Step.ToString());
         _ = pass.RunToEndAsync(OriginTable.Recover(JournalRecords.OriginKindOf(record), JournalRecords.TermsOf(record)), CancellationToken.None);
         return pass._outcome.Task;

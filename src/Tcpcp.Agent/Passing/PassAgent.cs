@@ -58,10 +58,10 @@ internal sealed class PassAgent : IDisposable
     private void Recover(JournalRecord record)
     {
         if (record.Side == JournalSide.Destination)
-            _destination.Recover(record);
+            _destination.Recover(record, held: null, _stopping.Token);
         else
             _ = OriginPass.RecoverAsync(_host, record, token => ConnectAsync(IPEndPoint.Parse(record.Destination), token),
-                _destination.FindReceiver(record.Application), _observer);
+                sockets: [], _destination.FindReceiver(record.Application), _observer);
     }
 
     public void Dispose()

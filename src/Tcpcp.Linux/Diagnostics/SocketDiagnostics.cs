@@ -6,11 +6,12 @@ using Tcpcp.Linux.Netlink;
 
 namespace Tcpcp.Linux.Diagnostics;
 
-/// <summary>Lists TCP connections (sock_diag(7)), in the network namespace of the thread that opened it.</summary>
+/// <summary>Lists TCP connections, and ends them (sock_diag(7)), in the network namespace of the thread that opened it.</summary>
 [KernelHeader("linux/sock_diag.h", "linux/inet_diag.h", "errno.h")]
 internal sealed class SocketDiagnostics : IDisposable
 {
     private const ushort SOCK_DIAG_BY_FAMILY = 20; // linux/sock_diag.h
+    private const ushort SOCK_DESTROY = 21;
     private const ushort INET_DIAG_MARK = 15; // linux/inet_diag.h
     private const ulong AnyCookie = ulong.MaxValue; // INET_DIAG_NOCOOKIE in both words
     private const int MessageBytes = 72; // struct inet_diag_msg
@@ -59,6 +60,26 @@ internal sealed class SocketDiagnostics : IDisposable
         return Query(family, SocketId.Of(socket.Connection, socket.InterfaceIndex, socket.Cookie), SocketDetails.Extensions) is { } message
             ? SocketDetails.Read(Read(message), message.AsSpan(MessageBytes))
             : null;
+    }
+
+    /// <summary>
+    /// Ends a socket whoever holds it: every later call on it fails (ECONNABORTED). An RST leaves, unless the socket is behind the gate.
+    /// </summary>
+    /// <returns>False if it was gone already.</returns>
+    public bool Destroy(ListedSocket socket)
+    {
+        Request request = new()
+        {
+            Family = (byte)(socket.IPv6Socket && !socket.V4Mapped ? Tcp.SocketLevel.AF_INET6 : Tcp.SocketLevel.AF_INET),
+            Protocol = Tcp.SocketLevel.IPPROTO_TCP,
+            States = uint.MaxValue,
+            Id = SocketId.Of(socket.Connection, socket.InterfaceIndex, socket.Cookie),
+        };
+        NetlinkOutcome outcome = _socket.TryTransact(new NetlinkMessage().Begin(SOCK_DESTROY, NetlinkFlags.Ack, request).End());
+        if (outcome.Errno is Errno.ENOENT or ESTALE)
+            return false;
+        outcome.ThrowIfFailed("SOCK_DESTROY", socket.Connection.ToString());
+        return true;
     }
 
     private List<ListedSocket> List(uint states)

@@ -10,6 +10,13 @@ namespace Tcpcp.Capture;
 /// <summary>Reads the options of a socket as the application has set them: before the gate and repair mode change some.</summary>
 internal static class OptionReader
 {
+    /// <summary>Of a socket that nothing is known of yet.</summary>
+    public static TcpSocketOptions Read(SafeHandle socket)
+    {
+        RawSocket.Ends(socket, out bool ipv6, out bool v4Mapped);
+        return Read(socket, ipv6 && !v4Mapped, unchecked((uint)SocketOption.Get(socket, SOL_SOCKET, SO_MARK)));
+    }
+
     /// <param name="mark">SO_MARK, read already.</param>
     public static TcpSocketOptions Read(SafeHandle socket, bool ipv6, uint mark)
     {
