@@ -29,6 +29,8 @@ internal static class JournalRecords
             merged.Application = before.Application;
         if (merged.Destination.Length == 0)
             merged.Destination = before.Destination;
+        if (merged.OriginName.Length == 0)
+            merged.OriginName = before.OriginName;
         if (merged.StoodStillSinceNs == 0)
             merged.StoodStillSinceNs = before.StoodStillSinceNs;
         return merged;

@@ -57,6 +57,7 @@ internal sealed class DestinationPass
         : this(host, receiver, record.Application, observer, JournalRecords.IdOf(record), JournalRecords.TermsOf(record),
             [.. record.Connections.Select(EndPointWire.FromMessage)], passes, forgotten)
     {
+        OriginName = record.OriginName;
         _snapshots = [.. record.Snapshots.Select(SnapshotWire.FromMessage)];
         _applicationState = record.ApplicationState;
         _stoodStillSince = record.StoodStillSinceNs;
@@ -66,6 +67,9 @@ internal sealed class DestinationPass
     public PassId Id { get; }
 
     public PassTerms Terms { get; }
+
+    /// <summary>Whose certificate has offered it, and alone gets answers; empty: anybody.</summary>
+    public string OriginName { get; init; } = "";
 
     public IReadOnlyList<FourTuple> Names => _connections.Names;
 
@@ -338,6 +342,7 @@ internal sealed class DestinationPass
         {
             record.Connections.Add(Names.Select(EndPointWire.ToMessage));
             record.Application = _application;
+            record.OriginName = OriginName;
         }
         else if (effect.Kind == DestinationRecord.Accepted)
         {

@@ -60,7 +60,7 @@ internal sealed class OriginPass
     /// <param name="connect">Opens a link to the destination's agent; called again when a link breaks after the snapshots were sent.</param>
     /// <param name="destination">Name of the destination, for the journal: how it is found again after a restart.</param>
     /// <param name="cancellationToken">Gives up as long as nothing was sent; afterwards only the verdict decides.</param>
-    public static Task<PassResult> RunAsync(HostServices host, PassRequest request, Func<CancellationToken, ValueTask<IPassLink>> connect,
+    public static Task<PassResult> RunAsync(HostServices host, PassRequest request, LinkOpening connect,
         string destination, PassObserver observer, CancellationToken cancellationToken)
     {
         OriginConnections connections;
@@ -87,7 +87,7 @@ internal sealed class OriginPass
 
     /// <summary>Goes on with a pass that the journal has, after the death of this agent and of its applications.</summary>
     /// <param name="heir">The application that connections which stay here are given to; null: they are closed.</param>
-    public static Task<PassResult> RecoverAsync(HostServices host, JournalRecord record, Func<CancellationToken, ValueTask<IPassLink>> connect,
+    public static Task<PassResult> RecoverAsync(HostServices host, JournalRecord record, LinkOpening connect,
         IPassReceiver? heir, PassObserver observer)
     {
         OriginPass pass = new(host, record, new OriginLink(JournalRecords.IdOf(record), connect, host.Options), heir, observer);
