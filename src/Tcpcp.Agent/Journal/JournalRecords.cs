@@ -29,6 +29,10 @@ internal static class JournalRecords
             merged.Application = before.Application;
         if (merged.Destination.Length == 0)
             merged.Destination = before.Destination;
+        if (merged.Options.Count == 0)
+            merged.Options.Add(before.Options);
+        if (merged.OriginName.Length == 0)
+            (merged.OriginName, merged.Redirector) = (before.OriginName, before.Redirector);
         if (merged.StoodStillSinceNs == 0)
             merged.StoodStillSinceNs = before.StoodStillSinceNs;
         return merged;

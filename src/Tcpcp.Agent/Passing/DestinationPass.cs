@@ -61,6 +61,8 @@ internal sealed class DestinationPass
         : this(host, receiver, record.Application, observer, JournalRecords.IdOf(record), JournalRecords.TermsOf(record),
             [.. record.Connections.Select(EndPointWire.FromMessage)], passes, forgotten)
     {
+        OriginName = record.OriginName;
+        Redirector = (Redirector)record.Redirector;
         _snapshots = [.. record.Snapshots.Select(SnapshotWire.FromMessage)];
         _applicationState = record.ApplicationState;
         _stoodStillSince = record.StoodStillSinceNs;
@@ -68,7 +70,7 @@ internal sealed class DestinationPass
     }
 
     /// <summary>Where the connections come from; null if it is not known.</summary>
-    public OtherHost? Origin { get; init; }
+    private OtherHost? Origin => OriginName.Length == 0 ? null : _host.FindHost(OriginName);
 
     /// <summary>Who moves the packets.</summary>
     public Redirector Redirector { get; init; }
@@ -78,6 +80,9 @@ internal sealed class DestinationPass
     public string Application => _application;
 
     public PassTerms Terms { get; }
+
+    /// <summary>Whose certificate has offered it, and alone gets answers; empty: anybody.</summary>
+    public string OriginName { get; init; } = "";
 
     public IReadOnlyList<FourTuple> Names => _connections.Names;
 
@@ -374,6 +379,8 @@ internal sealed class DestinationPass
         {
             record.Connections.Add(Names.Select(EndPointWire.ToMessage));
             record.Application = _application;
+            record.OriginName = OriginName;
+            record.Redirector = (Core.Wire.Redirector)Redirector;
         }
         else if (effect.Kind == DestinationRecord.Accepted)
         {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
+using Tcpcp.Agent.Policy;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
@@ -19,6 +20,12 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
     private readonly ConcurrentDictionary<string, IPassReceiver> _receivers = new(StringComparer.Ordinal);
     private readonly Dictionary<PassId, DestinationPass> _passes = [];
     private readonly Lock _lock = new();
+
+    /// <summary>Who may pass what to here; null: everybody everything.</summary>
+    public PassPolicy? Policy { get; init; }
+
+    /// <summary>Hears of messages that were refused.</summary>
+    public LinkObserver LinkObserver { get; init; } = _ => { };
 
     public void Register(IPassReceiver receiver)
     {
@@ -55,7 +62,9 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
 
     /// <summary>Serves one link until the origin closes it or it breaks.</summary>
     /// <param name="link">Disposed of at its end.</param>
-    public async Task ServeAsync(IPassLink link, CancellationToken cancellationToken)
+    /// <param name="peer">The name of the origin's certificate; null if the link has none: then passes have no names either.</param>
+    /// <returns>Null if it ended as links do, else why it was given up.</returns>
+    public async Task<string?> ServeAsync(IPassLink link, string? peer, CancellationToken cancellationToken)
     {
         using IPassLink served = link;
         try
@@ -63,14 +72,16 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             while (await link.ReceiveAsync(cancellationToken) is { } message)
             {
                 if (PassMessages.IdOf(message) is not { } id)
-                    return; // not an origin
+                    return "It sent a message that names no pass.";
                 lock (_lock)
-                    Handle(id, message, link);
+                    Handle(id, message, link, peer);
             }
+
+            return null;
         }
         catch (LinkException)
         {
-            // The origin asks again over another link.
+            return null; // the origin asks again over another link
         }
         finally
         {
@@ -82,17 +93,24 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         }
     }
 
-    private void Handle(PassId id, PassMessage message, IPassLink link)
+    private void Handle(PassId id, PassMessage message, IPassLink link, string? peer)
     {
         if (message.BodyCase == PassMessage.BodyOneofCase.Offer)
         {
-            HandleOffer(id, message.Offer, link);
+            HandleOffer(id, message.Offer, link, peer);
+            return;
+        }
+
+        DestinationPass? pass = FindOwn(id, message, peer);
+        if (message.BodyCase == PassMessage.BodyOneofCase.Hangup)
+        {
+            pass?.LoseLink(link);
             return;
         }
 
         if (PassMessages.TicketOf(message) is not { } ticket)
             return; // no message of a pass that is open is without
-        if (!_passes.TryGetValue(id, out DestinationPass? pass) || pass.Terms.Ticket != ticket)
+        if (pass is null || pass.Terms.Ticket != ticket)
         {
             HandleUnknown(id, ticket, message, link);
             return;
@@ -101,22 +119,34 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         pass.Hear(message, link);
     }
 
+    // Only the certificate that has offered a pass may speak of it; to others it is unknown.
+    private DestinationPass? FindOwn(PassId id, PassMessage message, string? peer)
+    {
+        if (!_passes.TryGetValue(id, out DestinationPass? pass))
+            return null;
+        if (peer is null || pass.OriginName.Length == 0 || CertificateNames.AreSame(pass.OriginName, peer))
+            return pass;
+        LinkObserver(new LinkEvent(LinkEventKind.ForeignPass, peer,
+            $"{peer} sent {message.BodyCase} about pass {id} of {pass.Names[0]}, which {pass.OriginName} has offered."));
+        return null;
+    }
+
     private void Forget(DestinationPass pass) => _passes.Remove(pass.Id);
 
-    private void HandleOffer(PassId id, Offer offer, IPassLink link)
+    private void HandleOffer(PassId id, Offer offer, IPassLink link, string? peer)
     {
-        (PassFailure failure, string reason) = TakeOffer(id, offer, link);
+        (PassFailure failure, string reason) = TakeOffer(id, offer, link, peer);
         if (failure == PassFailure.None)
             return;
+        if (failure == PassFailure.RefusedByPolicy)
+            LinkObserver(new LinkEvent(LinkEventKind.PolicyRefused, peer ?? "", reason));
         PassMessage answer = PassMessages.New(id, null);
         answer.Refused = new Refused { Reason = RefusalReasons.FromFailure(failure), Detail = reason };
         Send(link, answer);
     }
 
-    private (PassFailure Failure, string Reason) TakeOffer(PassId id, Offer offer, IPassLink link)
+    private (PassFailure Failure, string Reason) TakeOffer(PassId id, Offer offer, IPassLink link, string? peer)
     {
-        if (FindReceiver(offer.Application) is not { } receiver)
-            return (PassFailure.NoApplication, $"No application named '{offer.Application}' is registered here.");
         if (offer.Connections.Count is 0 or > AgentLimits.MaxConnections)
             return (PassFailure.InvalidSnapshot, $"The offer has {offer.Connections.Count} connections; a pass takes 1 to {AgentLimits.MaxConnections}.");
         try
@@ -124,6 +154,10 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             FourTuple[] connections = [.. offer.Connections.Select(EndPointWire.FromMessage)];
             if (connections.Distinct().Count() != connections.Length)
                 return (PassFailure.InvalidSnapshot, "The offer names a connection twice.");
+            if (Policy?.FindObstacle(peer, offer.Application, connections) is { } obstacle)
+                return (PassFailure.RefusedByPolicy, obstacle);
+            if (FindReceiver(offer.Application) is not { } receiver)
+                return (PassFailure.NoApplication, $"No application named '{offer.Application}' is registered here.");
             if (FindConflict(id, connections) is { } conflict)
                 return (PassFailure.Conflict, conflict);
             ulong queues = Math.Min(offer.QueueBytes.Aggregate(0UL, (sum, one) => sum + Math.Min(one, int.MaxValue)),
@@ -133,6 +167,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             DestinationPass pass = new(host, receiver, offer.Application, observer, id, terms, connections, _lock, Forget)
             {
                 Redirector = (Redirector)offer.Redirector,
+                OriginName = peer ?? "",
             };
             _passes[id] = pass;
             pass.TakeOffer(link);

@@ -33,10 +33,14 @@ internal sealed class HostServices : IDisposable
 
     public ConnectionEpochs Epochs { get; } = new();
 
+    /// <summary>Another host by its agent's name; null if it is not known.</summary>
+    public Func<string, OtherHost?> FindHost { get; init; } = _ => null;
+
     /// <param name="interfaceName">The interface that peers and the other hosts are behind.</param>
     /// <param name="redirection">Makes what moves the packets; null: takeover.</param>
     public static HostServices Open(
-        string interfaceName, PassOptions options, IPassJournal journal, Func<SocketDiagnostics, IRedirection>? redirection = null)
+        string interfaceName, PassOptions options, IPassJournal journal, Func<SocketDiagnostics, IRedirection>? redirection = null,
+        Func<string, OtherHost?>? findHost = null)
     {
         ConnectionGate gate = ConnectionGate.Open();
         SocketDiagnostics sockets = new();
@@ -44,7 +48,10 @@ internal sealed class HostServices : IDisposable
         try
         {
             hold = PacketHold.Open([interfaceName], options.HoldBytes);
-            return new HostServices(options, journal, gate, hold, sockets, redirection?.Invoke(sockets) ?? new Takeover(interfaceName, sockets));
+            return new HostServices(options, journal, gate, hold, sockets, redirection?.Invoke(sockets) ?? new Takeover(interfaceName, sockets))
+            {
+                FindHost = findHost ?? (_ => null),
+            };
         }
         catch
         {

@@ -4,9 +4,13 @@ using Tcpcp.Core.Wire;
 
 namespace Tcpcp.Agent.Passing;
 
+/// <summary>Opens a link to a destination's agent for the messages of one pass.</summary>
+/// <exception cref="LinkException">The destination was not reached.</exception>
+internal delegate ValueTask<IPassLink> LinkOpening(PassId pass, CancellationToken cancellationToken);
+
 /// <summary>The origin's end of the link to a destination, for one pass: opened again when it has broken. Every wait has a limit.</summary>
 /// <param name="connect">Opens a link to the destination's agent.</param>
-internal sealed class OriginLink(PassId pass, Func<CancellationToken, ValueTask<IPassLink>> connect, PassOptions options) : IDisposable
+internal sealed class OriginLink(PassId pass, LinkOpening connect, PassOptions options) : IDisposable
 {
     private IPassLink? _link;
     private TimeSpan _pause = options.ResolveBackOff;
@@ -24,7 +28,7 @@ internal sealed class OriginLink(PassId pass, Func<CancellationToken, ValueTask<
         timer.CancelAfter(limit);
         try
         {
-            _link = await connect(timer.Token);
+            _link = await connect(pass, timer.Token);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {

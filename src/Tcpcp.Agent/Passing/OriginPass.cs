@@ -65,7 +65,7 @@ internal sealed class OriginPass
     /// <param name="connect">Opens a link to the destination's agent; called again when a link breaks after the snapshots were sent.</param>
     /// <param name="destination">Its name goes to the journal: how it is found again after a restart.</param>
     /// <param name="cancellationToken">Gives up as long as nothing was sent; afterwards only the verdict decides.</param>
-    public static Task<PassResult> RunAsync(HostServices host, PassRequest request, Func<CancellationToken, ValueTask<IPassLink>> connect,
+    public static Task<PassResult> RunAsync(HostServices host, PassRequest request, LinkOpening connect,
         OtherHost destination, PassObserver observer, CancellationToken cancellationToken)
     {
         OriginConnections connections;
@@ -94,7 +94,7 @@ internal sealed class OriginPass
     /// <summary>Goes on with a pass that the journal has, after the death of this agent.</summary>
     /// <param name="sockets">What the application has of the connections, null for one that is gone; empty if it has died too.</param>
     /// <param name="heir">The application that connections which stay here are given to; null: they are closed.</param>
-    public static Task<PassResult> RecoverAsync(HostServices host, JournalRecord record, Func<CancellationToken, ValueTask<IPassLink>> connect,
+    public static Task<PassResult> RecoverAsync(HostServices host, JournalRecord record, LinkOpening connect,
         IReadOnlyList<Socket?> sockets, IPassReceiver? heir, PassObserver observer)
     {
         OriginPass pass = new(host, record, new OriginLink(JournalRecords.IdOf(record), connect, host.Options), sockets, heir, observer);

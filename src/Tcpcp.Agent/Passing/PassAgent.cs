@@ -52,7 +52,7 @@ internal sealed class PassAgent : IDisposable
 
     /// <summary>Passes a connection to the agent at <paramref name="destination"/>.</summary>
     public Task<PassResult> PassAsync(PassRequest request, IPEndPoint destination, CancellationToken cancellationToken) =>
-        OriginPass.RunAsync(_host, request, token => ConnectAsync(destination, token), new OtherHost(destination.ToString(), [destination.Address]), _observer,
+        OriginPass.RunAsync(_host, request, (_, token) => ConnectAsync(destination, token), new OtherHost(destination.ToString(), [destination.Address]), _observer,
             cancellationToken);
 
     private void Recover(JournalRecord record)
@@ -60,7 +60,7 @@ internal sealed class PassAgent : IDisposable
         if (record.Side == JournalSide.Destination)
             _destination.Recover(record, held: null, _stopping.Token);
         else
-            _ = OriginPass.RecoverAsync(_host, record, token => ConnectAsync(IPEndPoint.Parse(record.Destination), token),
+            _ = OriginPass.RecoverAsync(_host, record, (_, token) => ConnectAsync(IPEndPoint.Parse(record.Destination), token),
                 sockets: [], _destination.FindReceiver(record.Application), _observer);
     }
 
@@ -99,7 +99,7 @@ internal sealed class PassAgent : IDisposable
                 {
                     Socket socket = await listener.AcceptAsync(_stopping.Token);
                     socket.NoDelay = true;
-                    _ = _destination.ServeAsync(new StreamLink(new NetworkStream(socket, ownsSocket: true)), _stopping.Token);
+                    _ = _destination.ServeAsync(new StreamLink(new NetworkStream(socket, ownsSocket: true)), peer: null, _stopping.Token);
                 }
                 catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
                 {

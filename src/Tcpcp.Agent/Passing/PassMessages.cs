@@ -15,6 +15,14 @@ internal static class PassMessages
         return message;
     }
 
+    /// <summary>The pass does not use its link any more.</summary>
+    public static PassMessage Hangup(PassId pass)
+    {
+        PassMessage message = New(pass, null);
+        message.Hangup = new Hangup();
+        return message;
+    }
+
     public static Ticket ToMessage(PassTicket ticket) =>
         new() { Incarnation = ByteString.CopyFrom(ticket.Incarnation.ToByteArray()), Number = ticket.Number };
 

@@ -1,0 +1,216 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Tcpcp.Agent.Passing;
+using Tcpcp.Core;
+using Tcpcp.Core.Wire;
+using PassingClient = Tcpcp.Core.Wire.Passing.PassingClient;
+
+namespace Tcpcp.Agent.Link;
+
+/// <summary>
+/// One connection to a destination's agent, with one stream that carries the messages of all passes to there. Once broken it stays so; its certificate is
+/// that of the time when it was opened.
+/// </summary>
+internal sealed class AgentConnection : IDisposable
+{
+    /// <summary>What waits to be sent before a sender waits too: a few chunks of a transfer.</summary>
+    private const long MaxQueuedBytes = 8 << 20;
+
+    private const int StreamWindowBytes = 4 << 20;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_keepAlive = TimeSpan.FromSeconds(5);
+
+    private readonly DestinationAddress _destination;
+    private readonly IPAddress? _ownAddress;
+    private readonly GrpcChannel _channel;
+    private readonly PassingClient _client;
+    private readonly CancellationTokenSource _ending = new();
+    private readonly ConcurrentDictionary<PassId, SharedStreamLink> _links = new();
+    private readonly TaskCompletionSource<LinkException> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private AsyncDuplexStreamingCall<PassMessage, PassMessage>? _call;
+    private OutgoingMessages? _outgoing;
+    private string? _certificateFault;
+
+    private AgentConnection(DestinationAddress destination, IPAddress? ownAddress, HostCertificate certificate)
+    {
+        _destination = destination;
+        _ownAddress = ownAddress;
+        SocketsHttpHandler handler = new()
+        {
+            ConnectCallback = ConnectAsync,
+            EnableMultipleHttp2Connections = false,
+            InitialHttp2StreamWindowSize = StreamWindowBytes,
+            KeepAlivePingDelay = s_keepAlive,
+            KeepAlivePingTimeout = s_keepAlive,
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.Always,
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+            UseProxy = false,
+            UseCookies = false,
+            ActivityHeadersPropagator = null,
+            SslOptions = new SslClientAuthenticationOptions
+            {
+                TargetHost = destination.Name,
+                EnabledSslProtocols = SslProtocols.Tls13,
+                ClientCertificateContext = certificate.Context,
+                CertificateChainPolicy = certificate.ChainPolicy(),
+                AllowTlsResume = false, // else an authority that has been removed would still be trusted
+                RemoteCertificateValidationCallback = IsDestination,
+            },
+        };
+        _channel = GrpcChannel.ForAddress($"https://{destination.Name}", new GrpcChannelOptions
+        {
+            HttpHandler = handler,
+            DisposeHttpClient = true,
+            MaxReceiveMessageSize = StreamLink.MaxMessageBytes,
+            MaxSendMessageSize = StreamLink.MaxMessageBytes,
+            ThrowOperationCanceledOnCancellation = true,
+        });
+        _client = new PassingClient(_channel);
+    }
+
+    /// <summary>Completes, with the reason, when it is broken.</summary>
+    public Task<LinkException> Ended => _ended.Task;
+
+    public bool IsOpen => !_ended.Task.IsCompleted;
+
+    /// <param name="ownAddress">The address of this host that it comes from; null: any, which may be a service address that moves away.</param>
+    /// <exception cref="LinkException">The destination was not reached, or is not who it should be.</exception>
+    public static async Task<AgentConnection> OpenAsync(
+        DestinationAddress destination, IPAddress? ownAddress, HostCertificate certificate, CancellationToken cancellationToken)
+    {
+        AgentConnection connection = new(destination, ownAddress, certificate);
+        try
+        {
+            await connection.OpenAsync(cancellationToken);
+            return connection;
+        }
+        catch (Exception e)
+        {
+            connection.Dispose();
+            if (e is OperationCanceledException && cancellationToken.IsCancellationRequested)
+                throw;
+            throw new LinkException($"The agent of {destination} was not reached: {connection.Explain(e)}", e);
+        }
+    }
+
+    /// <summary>The link of one pass. Disposing of it leaves those of others as they are.</summary>
+    public IPassLink Open(PassId pass)
+    {
+        SharedStreamLink link = new(pass, _outgoing!, Close);
+        _links[pass] = link;
+        if (_ended.Task is { IsCompleted: true, Result: { } fault })
+            link.Inbox.End(fault);
+        return link;
+    }
+
+    /// <exception cref="LinkException">There was no answer.</exception>
+    public async Task<PingReply> PingAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _client.PingAsync(new PingRequest(), cancellationToken: cancellationToken);
+        }
+        catch (RpcException e)
+        {
+            throw new LinkException($"The agent of {_destination} did not answer: {Explain(e)}", e);
+        }
+    }
+
+    public void Dispose() => Break(new LinkException($"The link to {_destination} was closed."));
+
+    private async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        _call = _client.Exchange(cancellationToken: _ending.Token);
+        _outgoing = new OutgoingMessages(_call.RequestStream, MaxQueuedBytes, s_patience, Break);
+        // The destination sends its headers when it has found the certificate right.
+        await _call.ResponseHeadersAsync.WaitAsync(cancellationToken);
+        _ = ReadAsync(_call.ResponseStream);
+    }
+
+    private async Task ReadAsync(IAsyncStreamReader<PassMessage> stream)
+    {
+        try
+        {
+            while (await stream.MoveNext(_ending.Token))
+                Deliver(stream.Current);
+            Break(new LinkException($"{_destination} closed the link."));
+        }
+        catch (Exception e)
+        {
+            Break(new LinkException($"The link to {_destination} broke: {Explain(e)}", e));
+        }
+    }
+
+    // A lone pass goes on in this very call, which spares the change of threads; where there are several, none waits for another.
+    private void Deliver(PassMessage message)
+    {
+        if (PassMessages.IdOf(message) is { } id && _links.TryGetValue(id, out SharedStreamLink? link))
+            link.Deliver(message, runReader: _links.Count == 1);
+    }
+
+    private void Close(SharedStreamLink link) => _links.TryRemove(new KeyValuePair<PassId, SharedStreamLink>(link.Pass, link));
+
+    private void Break(LinkException fault)
+    {
+        if (!_ended.TrySetResult(fault))
+            return;
+        foreach (SharedStreamLink link in _links.Values)
+            link.Inbox.End(fault);
+        _ = _outgoing?.EndAsync(fault);
+        _ending.Cancel();
+        _call?.Dispose();
+        _channel.Dispose();
+    }
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        IPEndPoint endPoint = _destination.EndPoint;
+        Socket socket = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            // Not from a service address, which the kernel might choose: the link would break when that moves.
+            if (_ownAddress is { } own && own.AddressFamily == endPoint.AddressFamily)
+                socket.Bind(new IPEndPoint(own, 0));
+            await socket.ConnectAsync(endPoint, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private bool IsDestination(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    {
+        _certificateFault = HostCertificate.FindFault(certificate, chain, errors);
+        if (_certificateFault is null)
+        {
+            IReadOnlyList<string> names = CertificateNames.Of((X509Certificate2)certificate!);
+            if (!names.Any(name => CertificateNames.AreSame(name, _destination.Name)))
+                _certificateFault = $"Its certificate is of {string.Join(", ", names)}.";
+        }
+
+        return _certificateFault is null;
+    }
+
+    // gRPC wraps what went wrong several times; the innermost is what helps.
+    private string Explain(Exception e)
+    {
+        if (_certificateFault is { } fault)
+            return fault;
+        if (e is RpcException { StatusCode: not (StatusCode.Unavailable or StatusCode.Internal or StatusCode.Cancelled) } answered)
+            return $"{answered.StatusCode}: {answered.Status.Detail}";
+        Exception cause = e is RpcException { Status.DebugException: { } debug } ? debug : e;
+        while (cause.InnerException is { } inner)
+            cause = inner;
+        return cause.Message;
+    }
+}
