@@ -7,6 +7,7 @@ using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux;
+using ConnectionOwner = Tcpcp.Core.ConnectionOwner;
 
 namespace Tcpcp.Agent.Passing;
 
