@@ -7,7 +7,6 @@ using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux;
-using ConnectionOwner = Tcpcp.Core.ConnectionOwner;
 
 namespace Tcpcp.Agent.Passing;
 
@@ -93,7 +92,8 @@ internal sealed class OriginPass
     {
         OriginPass pass = new(host, record, new OriginLink(JournalRecords.IdOf(record), connect, host.Options), heir, observer);
         pass.Report(PassAction.Recovered, record.Step.ToString());
-        _ = pass.RunToEndAsync(OriginTable.Recover(JournalRecords.OriginKindOf(record), JournalRecords.TermsOf(record)), CancellationToken.None);
+        OriginStep first = OriginTable.Recover(JournalRecords.OriginKindOf(record), JournalRecords.TermsOf(record), JournalRecords.OutcomeOf(record));
+        _ = pass.RunToEndAsync(first, CancellationToken.None);
         return pass._outcome.Task;
     }
 
@@ -264,7 +264,7 @@ internal sealed class OriginPass
     {
         if (effect.Kind is OriginRecord.Settled or OriginRecord.Done && !_recorded)
             return; // not even the beginning could be recorded
-        JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms);
+        JournalRecord record = JournalRecords.New(_id, effect);
         if (effect.Kind == OriginRecord.Begun)
             (record.Application, record.Destination) = (_application, _destination);
         else if (effect.Kind == OriginRecord.Sending)
