@@ -9,11 +9,11 @@ namespace Tcpcp.Agent.Journal;
 /// <summary>Records of the tables as the journal has them.</summary>
 internal static class JournalRecords
 {
-    public static JournalRecord New(PassId pass, OriginEffect.Record effect)
+    public static JournalRecord New(PassId pass, OriginRecord kind, PassTerms terms, PassOutcome? outcome = null)
     {
-        JournalRecord record = New(pass, JournalSide.Origin, StepOf(effect.Kind), effect.Terms);
-        if (effect.Outcome is { } outcome)
-            (record.Owner, record.Failure) = (OwnerOf(outcome.Owner), outcome.Failure == PassFailure.None ? "" : outcome.Failure.ToString());
+        JournalRecord record = New(pass, JournalSide.Origin, StepOf(kind), terms);
+        if (outcome is { } known)
+            (record.Owner, record.Failure) = (OwnerOf(known.Owner), known.Failure == PassFailure.None ? "" : known.Failure.ToString());
         return record;
     }
 

@@ -264,7 +264,7 @@ internal sealed class OriginPass
     {
         if (effect.Kind is OriginRecord.Settled or OriginRecord.Done && !_recorded)
             return; // not even the beginning could be recorded
-        JournalRecord record = JournalRecords.New(_id, effect);
+        JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms, effect.Outcome);
         if (effect.Kind == OriginRecord.Begun)
             (record.Application, record.Destination) = (_application, _destination);
         else if (effect.Kind == OriginRecord.Sending)
