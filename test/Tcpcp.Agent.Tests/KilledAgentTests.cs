@@ -90,8 +90,8 @@ public sealed class KilledAgentTests
         ConversationLab lab = await ConversationLab.CreateAsync();
         try
         {
-            await lab.StartAsync(A, victim == A ? step : null);
-            await lab.StartAsync(B, victim == B ? step : null);
+            await lab.StartAsync(A, victim == A ? [$"kill={step}"] : []);
+            await lab.StartAsync(B, victim == B ? [$"kill={step}"] : []);
             await lab.Converse().ProgressAsync(Progress);
             await lab.OrderPassAsync(A, B);
             await lab.DiesAsync(victim);

@@ -31,7 +31,7 @@ public sealed class SeveralConnectionsTests
     {
         await using ConversationLab lab = await ConversationLab.CreateAsync();
         await lab.StartAsync(A);
-        await lab.StartAsync(B, refuses: true);
+        await lab.StartAsync(B, "refuse");
         Conversation[] conversations = await BeginAsync(lab);
         for (int attempt = 0; attempt < 3; attempt++)
         {

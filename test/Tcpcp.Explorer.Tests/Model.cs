@@ -60,7 +60,7 @@ internal sealed class Model
     /// <summary>An origin that knows of no pass answers as one whose pass has ended.</summary>
     public ushort NoPass { get; }
 
-    public Numbers<(OriginRecord Kind, PassTerms Terms)> OriginRecords { get; } = new();
+    public Numbers<(OriginRecord Kind, PassTerms Terms, PassOutcome? Outcome)> OriginRecords { get; } = new();
 
     public Numbers<(DestinationRecord Kind, PassTerms Terms)> DestinationRecords { get; } = new();
 

@@ -25,7 +25,7 @@ internal sealed record Mutation(string Name, string Does, Scenario Scenario)
     public static Tables OriginEffects(Func<OriginEffect[], OriginEffect[]> change) => new()
     {
         Origin = (state, input) => With(OriginTable.Next(state, input), change),
-        RecoverOrigin = (record, terms) => With(OriginTable.Recover(record, terms), change),
+        RecoverOrigin = (record, terms, outcome) => With(OriginTable.Recover(record, terms, outcome), change),
         RecoverFromApplication = (terms, isFrozen) => With(OriginTable.RecoverFromApplication(terms, isFrozen), change),
     };
 

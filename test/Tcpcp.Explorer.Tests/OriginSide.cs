@@ -115,7 +115,8 @@ internal sealed class OriginSide(Model model)
             world.Origin(pass) = model.NoPass;
             return;
         }
-        OriginStep step = model.Tables.RecoverOrigin(model.OriginRecords[record].Kind, model.OriginRecords[record].Terms);
+        (OriginRecord kind, PassTerms terms, PassOutcome? outcome) = model.OriginRecords[record];
+        OriginStep step = model.Tables.RecoverOrigin(kind, terms, outcome);
         world.Origin(pass) = model.Origins.Of(step.State, step.Effects);
         Settle(world, pass, model.Origins[world.Origin(pass)]);
     }
@@ -275,7 +276,7 @@ internal sealed class OriginSide(Model model)
                 model.Network.Send(world, new Message(MessageKind.Offer, pass, 0, (int)offer.Epoch));
                 break;
             case OriginEffect.Record record:
-                world.OriginJournal(pass) = model.OriginRecords.Of((record.Kind, record.Terms));
+                world.OriginJournal(pass) = model.OriginRecords.Of((record.Kind, record.Terms, record.Outcome));
                 world.Epoch(host) = Math.Max(world.Epoch(host), (byte)record.Terms.Epoch);
                 break;
             case OriginEffect.TellApplication tell when world.ApplicationHolds(host) != 0:

@@ -12,7 +12,7 @@ internal sealed record Tables
 
     public Func<OriginState, OriginInput, OriginStep> Origin { get; init; } = OriginTable.Next;
 
-    public Func<OriginRecord, PassTerms, OriginStep> RecoverOrigin { get; init; } = OriginTable.Recover;
+    public Func<OriginRecord, PassTerms, PassOutcome?, OriginStep> RecoverOrigin { get; init; } = OriginTable.Recover;
 
     public Func<PassTerms, bool, OriginStep> RecoverFromApplication { get; init; } = OriginTable.RecoverFromApplication;
 

@@ -3,21 +3,21 @@ using System.Net;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Passing;
 using Tcpcp.Core;
+using Tcpcp.Core.Wire;
 using Tcpcp.PassProcess;
 
-// LISTEN_ADDRESS:PORT AGENT_ADDRESS:PORT JOURNAL_DIRECTORY BYTES_PER_SECOND [take|refuse] [SIDE:ACTION]
-// Orders on standard input: "pass ADDRESS:PORT". With SIDE:ACTION the process kills itself (SIGKILL) when its agent has come to that step.
-bool refuses = args.Length > 4 && args[4] == "refuse";
-string? killAt = args.Length > 5 ? args[5] : null;
+// Its arguments: ProcessOptions. Orders on standard input: "pass ADDRESS:PORT".
+ProcessOptions options = ProcessOptions.Parse(args);
 ThreadPool.SetMinThreads(8, 8);
-StreamApplication application = new(int.Parse(args[3], System.Globalization.CultureInfo.InvariantCulture), refuses);
-using FileJournal journal = FileJournal.Open(args[2]);
-if (journal.Damage is { } damage)
+StreamApplication application = new(options);
+using FileJournal file = FileJournal.Open(options.JournalDirectory);
+if (file.Damage is { } damage)
     Console.WriteLine($"journal damaged: {damage}");
-using PassAgent agent = PassAgent.Open("eth0", new PassOptions { OfferLifetime = TimeSpan.FromSeconds(3) }, Observe, journal);
+IPassJournal journal = options.FullAt is { } step ? new FullJournal(file, Enum.Parse<JournalStep>(step)) : file;
+using PassAgent agent = PassAgent.Open("eth0", new PassOptions { OfferLifetime = ProcessOptions.OfferLifetime }, Observe, journal);
 agent.Register(application);
-_ = application.ServeAsync(IPEndPoint.Parse(args[0]));
-agent.Listen(IPEndPoint.Parse(args[1]));
+_ = application.ServeAsync();
+agent.Listen(options.Agent);
 Console.WriteLine("ready");
 while (await Task.Run(Console.In.ReadLine) is { } line)
 {
@@ -30,7 +30,7 @@ while (await Task.Run(Console.In.ReadLine) is { } line)
 
 void Observe(PassStep step)
 {
-    if ($"{step.Side}:{step.Action}" == killAt)
+    if ($"{step.Side}:{step.Action}" == options.KillAt)
         Process.GetCurrentProcess().Kill();
     Console.WriteLine($"step {step.Side}:{step.Action} {step.Detail}");
 }

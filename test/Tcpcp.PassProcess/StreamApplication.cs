@@ -8,26 +8,27 @@ using Tcpcp.Core;
 namespace Tcpcp.PassProcess;
 
 /// <summary>Accepts conversations, and passes all that it has together: one pass, one verdict.</summary>
-/// <param name="bytesPerSecond">Limit of what each sends.</param>
-/// <param name="refuses">Takes no connections from elsewhere.</param>
-internal sealed class StreamApplication(int bytesPerSecond, bool refuses) : IPassReceiver
+internal sealed class StreamApplication(ProcessOptions options) : IPassReceiver
 {
     private const int SOL_SOCKET = 1; // asm-generic/socket.h
     private const int SO_MAX_PACING_RATE = 47;
+    private const int SO_SNDBUFFORCE = 32;
 
     private readonly ConcurrentDictionary<FourTuple, StreamConnection> _connections = new();
 
     public string Application => "stream";
 
-    public async Task ServeAsync(IPEndPoint endPoint)
+    public async Task ServeAsync()
     {
-        using Socket listener = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(endPoint);
+        using Socket listener = new(options.Service.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(options.Service);
         listener.Listen();
         while (true)
         {
             Socket socket = await listener.AcceptAsync();
-            socket.SetRawSocketOption(SOL_SOCKET, SO_MAX_PACING_RATE, BitConverter.GetBytes((ulong)bytesPerSecond));
+            socket.SetRawSocketOption(SOL_SOCKET, SO_MAX_PACING_RATE, BitConverter.GetBytes((ulong)options.BytesPerSecond));
+            if (options.SendBufferBytes > 0)
+                socket.SetRawSocketOption(SOL_SOCKET, SO_SNDBUFFORCE, BitConverter.GetBytes(options.SendBufferBytes));
             Begin(new StreamConnection(new FourTuple((IPEndPoint)socket.LocalEndPoint!, (IPEndPoint)socket.RemoteEndPoint!), socket, epoch: 0, state: []));
         }
     }
@@ -62,7 +63,7 @@ internal sealed class StreamApplication(int bytesPerSecond, bool refuses) : IPas
         return result;
     }
 
-    public ValueTask<string?> ExamineAsync(Arrival arrival, IReadOnlyList<SafeHandle> dormant) => ValueTask.FromResult(refuses ? "This application takes no connections."
+    public ValueTask<string?> ExamineAsync(Arrival arrival, IReadOnlyList<SafeHandle> dormant) => ValueTask.FromResult(options.Refuses ? "This application takes no connections."
         : arrival.State.Length == StreamConnection.StateBytes * arrival.Connections.Count ? null
         : $"The state has {arrival.State.Length} bytes.");
 

@@ -9,7 +9,13 @@ namespace Tcpcp.Agent.Journal;
 /// <summary>Records of the tables as the journal has them.</summary>
 internal static class JournalRecords
 {
-    public static JournalRecord New(PassId pass, OriginRecord kind, PassTerms terms) => New(pass, JournalSide.Origin, StepOf(kind), terms);
+    public static JournalRecord New(PassId pass, OriginRecord kind, PassTerms terms, PassOutcome? outcome = null)
+    {
+        JournalRecord record = New(pass, JournalSide.Origin, StepOf(kind), terms);
+        if (outcome is { } known)
+            (record.Owner, record.Failure) = (OwnerOf(known.Owner), known.Failure == PassFailure.None ? "" : known.Failure.ToString());
+        return record;
+    }
 
     public static JournalRecord New(PassId pass, DestinationRecord kind, PassTerms terms) => New(pass, JournalSide.Destination, StepOf(kind), terms);
 
@@ -50,6 +56,18 @@ internal static class JournalRecords
         ? new PassTerms(new PassTicket(new Guid(ticket.Incarnation.Span), ticket.Number), record.Epoch)
         : throw new InvalidDataException($"The journal record of pass {IdOf(record)} lacks its ticket.");
 
+    /// <summary>How the pass ends; null if the record does not say it.</summary>
+    /// <exception cref="InvalidDataException">It is not a record that this program has made.</exception>
+    public static PassOutcome? OutcomeOf(JournalRecord record)
+    {
+        if (record.Owner == PassOwner.Unspecified)
+            return null;
+        PassFailure failure = PassFailure.None;
+        if (record.Failure.Length > 0 && !Enum.TryParse(record.Failure, out failure))
+            throw new InvalidDataException($"The journal has a pass that failed by '{record.Failure}', which this program does not know.");
+        return new PassOutcome(failure, OwnerOf(record.Owner));
+    }
+
     public static OriginRecord OriginKindOf(JournalRecord record) => record.Step switch
     {
         JournalStep.Begun => OriginRecord.Begun,
@@ -79,6 +97,22 @@ internal static class JournalRecords
         Step = step,
         Ticket = PassMessages.ToMessage(terms.Ticket),
         Epoch = terms.Epoch,
+    };
+
+    private static PassOwner OwnerOf(ConnectionOwner owner) => owner switch
+    {
+        ConnectionOwner.Origin => PassOwner.Origin,
+        ConnectionOwner.Destination => PassOwner.Destination,
+        ConnectionOwner.InDoubt => PassOwner.InDoubt,
+        _ => PassOwner.Nobody,
+    };
+
+    private static ConnectionOwner OwnerOf(PassOwner owner) => owner switch
+    {
+        PassOwner.Origin => ConnectionOwner.Origin,
+        PassOwner.Destination => ConnectionOwner.Destination,
+        PassOwner.InDoubt => ConnectionOwner.InDoubt,
+        _ => ConnectionOwner.Nobody,
     };
 
     private static JournalStep StepOf(OriginRecord kind) => kind switch

@@ -99,7 +99,8 @@ internal sealed class OriginPass
     {
         OriginPass pass = new(host, record, new OriginLink(JournalRecords.IdOf(record), connect, host.Options), sockets, heir, observer);
         pass.Report(PassAction.Recovered, record.Step.ToString());
-        _ = pass.RunToEndAsync(OriginTable.Recover(JournalRecords.OriginKindOf(record), JournalRecords.TermsOf(record)), CancellationToken.None);
+        OriginStep first = OriginTable.Recover(JournalRecords.OriginKindOf(record), JournalRecords.TermsOf(record), JournalRecords.OutcomeOf(record));
+        _ = pass.RunToEndAsync(first, CancellationToken.None);
         return pass._outcome.Task;
     }
 
@@ -274,7 +275,7 @@ internal sealed class OriginPass
     {
         if (effect.Kind is OriginRecord.Settled or OriginRecord.Done && !_recorded)
             return; // not even the beginning could be recorded
-        JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms);
+        JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms, effect.Outcome);
         if (effect.Kind == OriginRecord.Begun)
             (record.Application, record.Destination) = (_application, _destination.Name);
         else if (effect.Kind == OriginRecord.Sending)

@@ -6,7 +6,8 @@ internal abstract record OriginEffect
     public sealed record SendOffer(ulong Epoch) : OriginEffect;
 
     /// <summary>Appends to the journal, and returns when the record would survive the death of this process.</summary>
-    public sealed record Record(OriginRecord Kind, PassTerms Terms) : OriginEffect;
+    /// <param name="Outcome">How the pass ends, from the record on with which that is decided.</param>
+    public sealed record Record(OriginRecord Kind, PassTerms Terms, PassOutcome? Outcome = null) : OriginEffect;
 
     /// <summary>The application notes pass, destination, ticket and epoch, and repeats them should this agent lose its journal.</summary>
     public sealed record TellApplication(PassTerms Terms) : OriginEffect;

@@ -40,7 +40,7 @@ internal static class OriginTable
         (InDoubt doubt, TimeIsUp) => new(doubt, new SendResolve(doubt.Terms)),
         (Sending sending, VerdictHeard verdict) when verdict.Ticket == sending.Terms.Ticket => Obey(verdict, sending.Terms),
         (InDoubt doubt, VerdictHeard verdict) when verdict.Ticket == doubt.Terms.Ticket => Obey(verdict, doubt.Terms),
-        (InDoubt doubt, OperatorAbandons) => Close(new Abandoning(doubt.Terms, PassFailure.Abandoned), doubt.Terms),
+        (InDoubt doubt, OperatorAbandons) => Abandon(doubt.Terms, PassFailure.Abandoned),
         (InDoubt doubt, OperatorSaysDestinationIsDead) => Undo(doubt.Terms, PassFailure.DestinationUnreachable),
 
         (Undoing undoing, RedirectionAcknowledged acknowledged) when acknowledged.Number >= undoing.Terms.UndoNumber =>
@@ -56,7 +56,8 @@ internal static class OriginTable
         (Abandoning abandoning, RoutingLeft) => Settle(abandoning.Terms, abandoning.Failure, ConnectionOwner.Nobody, new OpenGate()),
         (Abandoning abandoning, TimeIsUp) => new(abandoning, new AwaitRoutingLeft(abandoning.Terms.DivertNumber)),
 
-        (Settled settled, ForgetAcknowledged) => new(new Done(settled.Failure, settled.Owner), new Record(OriginRecord.Done, settled.Terms)),
+        (Settled settled, ForgetAcknowledged) => new(new Done(settled.Failure, settled.Owner),
+            new Record(OriginRecord.Done, settled.Terms, new PassOutcome(settled.Failure, settled.Owner))),
         (Settled settled, TimeIsUp) => new(settled, new SendForget(settled.Terms)),
 
         // The destination still waits for the Forget.
@@ -74,13 +75,17 @@ internal static class OriginTable
     public static bool IsOpen(OriginState state) => state is not (Settled or Done);
 
     /// <summary>After the death of this agent, from the last record of the pass. Every effect may have been performed already.</summary>
-    public static OriginStep Recover(OriginRecord record, PassTerms terms) => record switch
+    /// <param name="outcome">What that record says of it; the first two say nothing.</param>
+    public static OriginStep Recover(OriginRecord record, PassTerms terms, PassOutcome? outcome) => (record, outcome) switch
     {
-        OriginRecord.Begun or OriginRecord.Undoing => Undo(terms, PassFailure.Interrupted),
-        OriginRecord.Sending => new(new InDoubt(terms), new SendResolve(terms)),
-        OriginRecord.Releasing => Close(new Releasing(terms), terms),
-        OriginRecord.Settled => new(new Settled(terms, PassFailure.Interrupted, ConnectionOwner.InDoubt), new SendForget(terms)),
-        _ => new(new Done(PassFailure.None, ConnectionOwner.Destination)),
+        (OriginRecord.Begun, _) => Undo(terms, PassFailure.Interrupted),
+        (OriginRecord.Sending, _) => new(new InDoubt(terms), new SendResolve(terms)),
+        (OriginRecord.Undoing, { } known) => Undo(terms, known.Failure),
+        (OriginRecord.Releasing, { Owner: ConnectionOwner.Destination }) => Close(new Releasing(terms), terms, PassFailure.None, ConnectionOwner.Destination),
+        (OriginRecord.Releasing, { } known) => Abandon(terms, known.Failure),
+        (OriginRecord.Settled, { } known) => new(new Settled(terms, known.Failure, known.Owner), new SendForget(terms)),
+        (OriginRecord.Done, { } known) => new(new Done(known.Failure, known.Owner)),
+        _ => throw new InvalidOperationException($"A record {record} without an outcome is none that this table has asked for."),
     };
 
     /// <summary>After a loss of the journal, from what the application was told of the pass.</summary>
@@ -98,20 +103,22 @@ internal static class OriginTable
         Settle(terms, failure, ConnectionOwner.Origin, new HandBack());
 
     private static OriginStep Undo(PassTerms terms, PassFailure failure) =>
-        new(new Undoing(terms, failure), new Record(OriginRecord.Undoing, terms), RedirectHere(terms));
+        new(new Undoing(terms, failure), new Record(OriginRecord.Undoing, terms, new PassOutcome(failure, ConnectionOwner.Origin)), RedirectHere(terms));
 
     private static OriginStep Obey(VerdictHeard verdict, PassTerms terms) => verdict.Verdict switch
     {
-        PassVerdict.Accepted => Close(new Releasing(terms), terms),
+        PassVerdict.Accepted => Close(new Releasing(terms), terms, PassFailure.None, ConnectionOwner.Destination),
         PassVerdict.Refused => Undo(terms, verdict.Failure),
-        _ => Close(new Abandoning(terms, PassFailure.DestinationForgot), terms), // never thaw: it may have been active
+        _ => Abandon(terms, PassFailure.DestinationForgot), // never thaw: it may have been active
     };
 
-    private static OriginStep Close(OriginState state, PassTerms terms) =>
-        new(state, new Record(OriginRecord.Releasing, terms), new CloseSilently(), new AwaitRoutingLeft(terms.DivertNumber));
+    private static OriginStep Abandon(PassTerms terms, PassFailure failure) => Close(new Abandoning(terms, failure), terms, failure, ConnectionOwner.Nobody);
+
+    private static OriginStep Close(OriginState state, PassTerms terms, PassFailure failure, ConnectionOwner owner) => new(state,
+        new Record(OriginRecord.Releasing, terms, new PassOutcome(failure, owner)), new CloseSilently(), new AwaitRoutingLeft(terms.DivertNumber));
 
     private static OriginStep Settle(PassTerms terms, PassFailure failure, ConnectionOwner owner, params ReadOnlySpan<OriginEffect> first) =>
-        new(new Settled(terms, failure, owner), [.. first, new Record(OriginRecord.Settled, terms), new SendForget(terms)]);
+        new(new Settled(terms, failure, owner), [.. first, new Record(OriginRecord.Settled, terms, new PassOutcome(failure, owner)), new SendForget(terms)]);
 
     private static Redirect RedirectHere(PassTerms terms) => new(terms.UndoNumber, ToDestination: false);
 

@@ -12,6 +12,10 @@ internal readonly record struct PassTerms(PassTicket Ticket, ulong Epoch)
     public ulong UndoNumber => DivertNumber + 1;
 }
 
+/// <summary>How a pass ends, as its origin knows it.</summary>
+/// <param name="Failure">None, or why it did not succeed.</param>
+internal readonly record struct PassOutcome(PassFailure Failure, ConnectionOwner Owner);
+
 /// <summary>The destination's decision, or that it cannot know it.</summary>
 internal enum PassVerdict
 {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Check;
@@ -21,28 +22,31 @@ internal sealed class ConversationLab : IAsyncDisposable
     public const int BytesPerSecond = 4_000_000;
     public const string A = "10.0.0.2";
     public const string B = "10.0.0.3";
+    public const string Between = "10.0.0.4";
     public const int AgentPort = 7300;
 
     private const int KilledBySignal9 = 128 + 9;
 
-    private static readonly IPEndPoint s_service = new(IPAddress.Parse("10.0.0.100"), 8080);
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
+    private readonly IPEndPoint _service;
     private readonly LabNetwork _lab;
     private readonly string _directory;
     private readonly PacketCapture _capture;
     private readonly Dictionary<string, ChildProcess> _processes = [];
     private readonly List<ChildProcess> _ended = [];
     private readonly List<Conversation> _conversations = [];
+    private LinkProxy? _proxy;
 
-    private ConversationLab(LabNetwork lab, string directory)
+    private ConversationLab(LabNetwork lab, string directory, bool ipv6)
     {
         _lab = lab;
         _directory = directory;
-        Peer = lab.AddHost("peer", "10.0.0.1/24");
-        HostA = lab.AddHost("A", A + "/24");
-        HostB = lab.AddHost("B", B + "/24");
-        HostA.Network.Addresses.Add(HostA.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Single(s_service.Address));
+        _service = new IPEndPoint(IPAddress.Parse(ipv6 ? "fd00::100" : "10.0.0.100"), 8080);
+        Peer = lab.AddHost("peer", "10.0.0.1/24", "fd00::1/64");
+        HostA = lab.AddHost("A", A + "/24", "fd00::2/64");
+        HostB = lab.AddHost("B", B + "/24", "fd00::3/64");
+        HostA.AddOwnAddress(_service.Address);
         _capture = Peer.StartCapture(Path.Combine(directory, "peer.pcapng"));
     }
 
@@ -52,12 +56,16 @@ internal sealed class ConversationLab : IAsyncDisposable
 
     public Host HostB { get; }
 
-    public static async Task<ConversationLab> CreateAsync() =>
-        new(await LabNetwork.CreateAsync(), Directory.CreateDirectory($"/dev/shm/tcpcp-test-{Guid.NewGuid():N}").FullName);
+    /// <summary>From <see cref="Break"/> on.</summary>
+    public LinkProxy Proxy => _proxy!;
+
+    /// <param name="ipv6">The conversations; the agents speak IPv4 with each other.</param>
+    public static async Task<ConversationLab> CreateAsync(bool ipv6 = false) =>
+        new(await LabNetwork.CreateAsync(), Directory.CreateDirectory($"/dev/shm/tcpcp-test-{Guid.NewGuid():N}").FullName, ipv6);
 
     /// <summary>Starts the application on a host, or starts it again.</summary>
-    /// <param name="killAt">The step, as <c>Side:Action</c>, at which it kills itself.</param>
-    public async Task StartAsync(string address, string? killAt = null, bool refuses = false)
+    /// <param name="arguments">Further ones of <see cref="PassProcess.ProcessOptions"/>.</param>
+    public async Task StartAsync(string address, params string[] arguments)
     {
         if (_processes.Remove(address, out ChildProcess? before))
         {
@@ -65,24 +73,27 @@ internal sealed class ConversationLab : IAsyncDisposable
             _ended.Add(before);
         }
 
-        List<string> arguments =
-        [
-            $"0.0.0.0:{s_service.Port}", $"{address}:{AgentPort}", JournalOf(address), BytesPerSecond.ToString(CultureInfo.InvariantCulture), refuses ? "refuse" : "take",
-        ];
-        if (killAt is not null)
-            arguments.Add(killAt);
+        IPAddress any = _service.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any;
         string program = Path.Combine(AppContext.BaseDirectory, "Tcpcp.PassProcess");
-        ChildProcess process = HostOf(address).Start(program, arguments, new ChildOptions { Input = ChildInput.Pipe });
+        ChildProcess process = HostOf(address).Start(program,
+        [
+            new IPEndPoint(any, _service.Port).ToString(), $"{address}:{AgentPort}", JournalOf(address),
+            BytesPerSecond.ToString(CultureInfo.InvariantCulture), .. arguments,
+        ], new ChildOptions { Input = ChildInput.Pipe });
         _processes[address] = process;
         await WaitForAsync(process, "ready");
     }
 
     public Conversation Converse()
     {
-        Conversation conversation = Conversation.Start(Peer, s_service, BytesPerSecond);
+        Conversation conversation = Conversation.Start(Peer, _service, BytesPerSecond);
         _conversations.Add(conversation);
         return conversation;
     }
+
+    /// <summary>Puts a proxy that breaks the link between an agent that dials <see cref="Between"/> and that of host B.</summary>
+    public LinkProxy Break(LinkFault fault) => _proxy = LinkProxy.Start(
+        _lab.AddHost("between", Between + "/24"), new IPEndPoint(IPAddress.Parse(Between), AgentPort), new IPEndPoint(IPAddress.Parse(B), AgentPort), fault);
 
     /// <summary>Orders the application at one host to pass all that it has to another, or to whoever listens there.</summary>
     public async Task OrderPassAsync(string from, string to, int port = AgentPort)
@@ -154,7 +165,7 @@ internal sealed class ConversationLab : IAsyncDisposable
     {
         await _capture.StopAsync();
         Assert.Equal(0, _capture.Drops);
-        return CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = Peer.IPv4, IsStrict = true }).Connections;
+        return CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = _service.AddressFamily == AddressFamily.InterNetworkV6 ? Peer.IPv6 : Peer.IPv4, IsStrict = true }).Connections;
     }
 
     /// <summary>The peer noticed nothing.</summary>
@@ -171,6 +182,7 @@ internal sealed class ConversationLab : IAsyncDisposable
     {
         foreach (Conversation conversation in _conversations)
             conversation.Dispose();
+        _proxy?.Dispose();
         foreach (ChildProcess process in _processes.Values)
             await process.DisposeAsync();
         await _capture.DisposeAsync();
@@ -195,7 +207,7 @@ internal sealed class ConversationLab : IAsyncDisposable
         return ConnectionGate.ListClosed(elements)?.Count ?? 0;
     });
 
-    private static bool HasAddress(Host host) => host.Network.Addresses.List().Any(address => address.Address == InterfaceAddress.Single(s_service.Address));
+    private bool HasAddress(Host host) => host.Network.Addresses.List().Any(address => address.Address == InterfaceAddress.Single(_service.Address));
 
     private static IEnumerable<string> Lines(ChildProcess process, string beginning) =>
         process.Output!.Text.Split('\n')[..^1].Where(line => line.StartsWith(beginning, StringComparison.Ordinal)); // the last may still grow

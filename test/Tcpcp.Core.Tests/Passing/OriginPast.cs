@@ -7,6 +7,7 @@ namespace Tcpcp.Core.Tests.Passing;
 
 /// <summary>What has happened to the origin's connections so far.</summary>
 /// <param name="Journal">The last record.</param>
+/// <param name="Outcome">What it says of how the pass ends.</param>
 /// <param name="IsGateClosed">Nothing goes in or out.</param>
 /// <param name="IsFrozen">In repair mode, and not closed.</param>
 /// <param name="MayHaveSent">The transfer has left.</param>
@@ -17,6 +18,7 @@ namespace Tcpcp.Core.Tests.Passing;
 /// <param name="HasDied">The agent, once at least.</param>
 internal readonly record struct OriginPast(
     OriginRecord? Journal,
+    PassOutcome? Outcome,
     bool IsGateClosed,
     bool IsFrozen,
     bool MayHaveSent,
@@ -36,7 +38,7 @@ internal readonly record struct OriginPast(
 
     public OriginPast After(OriginEffect effect) => effect switch
     {
-        OriginEffect.Record record => this with { Journal = record.Kind },
+        OriginEffect.Record record => this with { Journal = record.Kind, Outcome = record.Outcome },
         OriginEffect.CloseGate => this with { IsGateClosed = true },
         OriginEffect.EnterRepair => this with { IsFrozen = true },
         OriginEffect.SendTransfer => this with { MayHaveSent = true },

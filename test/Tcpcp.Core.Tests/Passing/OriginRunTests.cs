@@ -134,13 +134,33 @@ public class OriginRunTests
             (new OperatorSaysDestinationIsDead(), ConnectionOwner.Origin),
         })
         {
-            // An agent that dies does not know the failure and the owner any more, only what is to be done.
-            Done[] ends =
-            [
-                .. reached.Where(end => end.Past.Decision == decision && !end.Past.HasDied).Select(end => end.State).OfType<Done>(),
-            ];
-            Assert.NotEmpty(ends);
-            Assert.All(ends, done => Assert.Equal(owner, done.Owner));
+            foreach (bool hasDied in (bool[])[false, true])
+            {
+                Done[] ends =
+                [
+                    .. reached.Where(end => end.Past.Decision == decision && end.Past.HasDied == hasDied).Select(end => end.State).OfType<Done>(),
+                ];
+                Assert.NotEmpty(ends);
+                Assert.All(ends, done => Assert.Equal(owner, done.Owner));
+            }
+        }
+    }
+
+    [Fact]
+    public void A_new_agent_comes_to_the_outcome_that_was_on_record()
+    {
+        foreach ((OriginState state, OriginPast past) in Run())
+        {
+            if (past.Outcome is not { } outcome)
+                continue;
+            OriginStep recovered = OriginTable.Recover(past.Journal!.Value, Terms, outcome);
+            Assert.Contains(
+                NewWalk().From(recovered.State, recovered.Effects, past.AfterDeath()), end => end.State == new Done(outcome.Failure, outcome.Owner));
+            Assert.DoesNotContain(
+                NewWalk().From(recovered.State, recovered.Effects, past.AfterDeath()),
+                end => end.State is Done done && done != new Done(outcome.Failure, outcome.Owner));
+            if (state is Done reached && past.Journal == OriginRecord.Done)
+                Assert.Equal(new Done(outcome.Failure, outcome.Owner), reached);
         }
     }
 
@@ -191,7 +211,7 @@ public class OriginRunTests
             {
                 if (past.Journal is not { } record)
                     return null;
-                OriginStep step = OriginTable.Recover(record, Terms);
+                OriginStep step = OriginTable.Recover(record, Terms, past.Outcome);
                 return (step.State, step.Effects, past.AfterDeath());
             },
         };

@@ -205,12 +205,53 @@ public class OriginTableTests
     [Theory]
     [InlineData("Begun", "Undoing(Interrupted): Record(Undoing), Redirect(back)")]
     [InlineData("Sending", "InDoubt: SendResolve")]
-    [InlineData("Undoing", "Undoing(Interrupted): Record(Undoing), Redirect(back)")]
-    [InlineData("Releasing", "Releasing: Record(Releasing), CloseSilently, AwaitRoutingLeft")]
-    [InlineData("Settled", "Settled(Interrupted, InDoubt): SendForget")]
-    [InlineData("Done", "Done(None, Destination)")]
-    public void A_new_agent_goes_on_from_the_last_record(string record, string expected) =>
-        Assert.Equal(expected, StepText.Of(OriginTable.Recover(Enum.Parse<OriginRecord>(record), Terms)));
+    [InlineData("Undoing(failure)", "Undoing(RefusedByApplication): Record(Undoing), Redirect(back)")]
+    [InlineData("Releasing(Destination)", "Releasing: Record(Releasing), CloseSilently, AwaitRoutingLeft")]
+    [InlineData("Releasing(failure, Nobody)", "Abandoning(RefusedByApplication): Record(Releasing), CloseSilently, AwaitRoutingLeft")]
+    [InlineData("Settled(failure, Origin)", "Settled(RefusedByApplication, Origin): SendForget")]
+    [InlineData("Settled(Destination)", "Settled(None, Destination): SendForget")]
+    [InlineData("Done(failure, Nobody)", "Done(RefusedByApplication, Nobody)")]
+    public void A_new_agent_goes_on_from_the_last_record(string record, string expected)
+    {
+        (OriginRecord kind, PassOutcome? outcome) = OriginRecords[record];
+        Assert.Equal(expected, StepText.Of(OriginTable.Recover(kind, Terms, outcome)));
+    }
+
+    [Fact]
+    public void The_records_of_what_is_decided_name_the_outcome_and_those_before_do_not()
+    {
+        foreach (OriginState state in OriginStates.Values)
+        {
+            foreach (OriginInput input in OriginInputs.Values)
+            {
+                if (s_expected.Of(NameOf(OriginStates, state), NameOf(OriginInputs, input)) == Expectations.Illegal)
+                    continue;
+                OriginStep step = OriginTable.Next(state, input);
+                PassOutcome? expected = step.State switch
+                {
+                    Undoing undoing => new PassOutcome(undoing.Failure, ConnectionOwner.Origin),
+                    Releasing => new PassOutcome(PassFailure.None, ConnectionOwner.Destination),
+                    Abandoning abandoning => new PassOutcome(abandoning.Failure, ConnectionOwner.Nobody),
+                    Settled settled => new PassOutcome(settled.Failure, settled.Owner),
+                    Done done => new PassOutcome(done.Failure, done.Owner),
+                    _ => null,
+                };
+                Assert.All(step.Effects.OfType<OriginEffect.Record>(), record => Assert.Equal(expected, record.Outcome));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("Undoing")]
+    [InlineData("Releasing")]
+    [InlineData("Settled")]
+    [InlineData("Done")]
+    public void A_record_of_what_is_decided_without_an_outcome_is_an_error(string record)
+    {
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(
+            () => OriginTable.Recover(Enum.Parse<OriginRecord>(record), Terms, outcome: null));
+        Assert.Contains($"A record {record} without an outcome", error.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void There_are_six_records() =>
@@ -231,6 +272,8 @@ public class OriginTableTests
         Assert.Equal(state, step.State);
         Assert.Empty(step.Effects);
     }
+
+    private static string NameOf<T>(OrderedDictionary<string, T> samples, T sample) => samples.First(pair => ReferenceEquals(pair.Value, sample)).Key;
 
     private static HashSet<Type> KindsOf<T>() => [.. typeof(T).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(T)))];
 }

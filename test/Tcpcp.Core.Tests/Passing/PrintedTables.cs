@@ -16,7 +16,7 @@ internal static class PrintedTables
             OriginStep step = OriginTable.Next(OriginStates[state], OriginInputs[input]);
             return Cell.Of(StepText.Of(OriginStates[state]), StepText.Of(step.State), StepText.Of(step));
         });
-        Append(text, Enum.GetValues<OriginRecord>(), record => StepText.Of(OriginTable.Recover(record, Terms)));
+        Append(text, OriginRecords.Keys, name => StepText.Of(OriginTable.Recover(OriginRecords[name].Kind, Terms, OriginRecords[name].Outcome)));
         text.Append("\n### Destination\n");
         Append(text, DestinationStates.Keys, DestinationInputs.Keys, (state, input) =>
         {

@@ -35,7 +35,7 @@ internal static class StepText
     public static string Of(OriginEffect effect) => effect switch
     {
         OriginEffect.SendOffer offer => $"SendOffer{Unless(Terms.Epoch, offer.Epoch)}",
-        OriginEffect.Record record => $"Record({record.Kind}){Unless(Terms, record.Terms)}",
+        OriginEffect.Record record => $"Record({record.Kind}){Unless(Terms, record.Terms)}", // its outcome is that of the state, by a test
         OriginEffect.TellApplication tell => $"TellApplication{Unless(Terms, tell.Terms)}",
         OriginEffect.Quiesce => "Quiesce",
         OriginEffect.Redirect { ToDestination: true } redirect => $"Redirect(there){Unless(Terms.DivertNumber, redirect.Number)}",

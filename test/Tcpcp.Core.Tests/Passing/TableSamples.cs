@@ -59,6 +59,18 @@ internal static class TableSamples
         ["OperatorSaysDestinationIsDead"] = new OriginInput.OperatorSaysDestinationIsDead(),
     };
 
+    public static OrderedDictionary<string, (OriginRecord Kind, PassOutcome? Outcome)> OriginRecords { get; } = new(StringComparer.Ordinal)
+    {
+        ["Begun"] = (OriginRecord.Begun, null),
+        ["Sending"] = (OriginRecord.Sending, null),
+        ["Undoing(failure)"] = (OriginRecord.Undoing, new PassOutcome(Failure, ConnectionOwner.Origin)),
+        ["Releasing(Destination)"] = (OriginRecord.Releasing, new PassOutcome(PassFailure.None, ConnectionOwner.Destination)),
+        ["Releasing(failure, Nobody)"] = (OriginRecord.Releasing, new PassOutcome(Failure, ConnectionOwner.Nobody)),
+        ["Settled(failure, Origin)"] = (OriginRecord.Settled, new PassOutcome(Failure, ConnectionOwner.Origin)),
+        ["Settled(Destination)"] = (OriginRecord.Settled, new PassOutcome(PassFailure.None, ConnectionOwner.Destination)),
+        ["Done(failure, Nobody)"] = (OriginRecord.Done, new PassOutcome(Failure, ConnectionOwner.Nobody)),
+    };
+
     public static OrderedDictionary<string, DestinationState> DestinationStates { get; } = new(StringComparer.Ordinal)
     {
         ["Unknown"] = new DestinationState.Unknown(Ticket.Incarnation),

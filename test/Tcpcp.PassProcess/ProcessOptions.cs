@@ -1,0 +1,58 @@
+using System.Globalization;
+using System.Net;
+
+namespace Tcpcp.PassProcess;
+
+/// <summary>
+/// The arguments: <c>LISTEN AGENT JOURNAL BYTES_PER_SECOND [refuse] [kill=SIDE:ACTION] [full=STEP] [sndbuf=BYTES]</c>.
+/// </summary>
+internal sealed record ProcessOptions
+{
+    /// <summary>How long the agent keeps an offer.</summary>
+    public static readonly TimeSpan OfferLifetime = TimeSpan.FromSeconds(3);
+
+    public required IPEndPoint Service { get; init; }
+
+    public required IPEndPoint Agent { get; init; }
+
+    public required string JournalDirectory { get; init; }
+
+    /// <summary>Limit of what each connection sends.</summary>
+    public required int BytesPerSecond { get; init; }
+
+    /// <summary>Takes no connections from elsewhere.</summary>
+    public bool Refuses { get; init; }
+
+    /// <summary>The step, as <c>Side:Action</c>, at which the process kills itself (SIGKILL).</summary>
+    public string? KillAt { get; init; }
+
+    /// <summary>The journal has no room for records of that step.</summary>
+    public string? FullAt { get; init; }
+
+    /// <summary>Send buffer of the accepted connections in bytes; 0: the kernel's choice.</summary>
+    public int SendBufferBytes { get; init; }
+
+    public static ProcessOptions Parse(IReadOnlyList<string> arguments)
+    {
+        ProcessOptions options = new()
+        {
+            Service = IPEndPoint.Parse(arguments[0]),
+            Agent = IPEndPoint.Parse(arguments[1]),
+            JournalDirectory = arguments[2],
+            BytesPerSecond = int.Parse(arguments[3], CultureInfo.InvariantCulture),
+        };
+        foreach (string argument in arguments.Skip(4))
+        {
+            options = argument.Split('=') switch
+            {
+                ["refuse"] => options with { Refuses = true },
+                ["kill", { } step] => options with { KillAt = step },
+                ["full", { } step] => options with { FullAt = step },
+                ["sndbuf", { } bytes] => options with { SendBufferBytes = int.Parse(bytes, CultureInfo.InvariantCulture) },
+                _ => throw new ArgumentException($"'{argument}' is not an argument of this program.", nameof(arguments)),
+            };
+        }
+
+        return options;
+    }
+}
