@@ -72,6 +72,9 @@ internal sealed class DestinationPass
     /// <summary>Where the connections come from; null if it is not known.</summary>
     private OtherHost? Origin => OriginName.Length == 0 ? null : _host.FindHost(OriginName);
 
+    /// <summary>The origin's span of the pass, if it is traced.</summary>
+    public ReadOnlyMemory<byte> TraceParent { get; init; }
+
     /// <summary>Who moves the packets.</summary>
     public Redirector Redirector { get; init; }
 
@@ -397,13 +400,17 @@ internal sealed class DestinationPass
     private void Activate()
     {
         (int replayed, int dropped, string? broken) = _connections.Finish();
-        Report(PassAction.Replayed, string.Create(CultureInfo.InvariantCulture, $"{replayed} packets, {dropped} dropped"));
+        _observer(New(PassAction.Replayed, string.Create(CultureInfo.InvariantCulture, $"{replayed} packets, {dropped} dropped")) with
+        {
+            ReplayedPackets = replayed,
+            DroppedPackets = dropped,
+        });
         if (broken is not null)
             Report(PassAction.Broken, broken);
         long activated = Stopwatch.GetTimestamp();
         TimeSpan blackout = Stopwatch.GetElapsedTime(_divertedAt == 0 ? activated : _divertedAt, activated);
         _activation = new Active { BlackoutNs = (ulong)blackout.TotalNanoseconds, ReplayedPackets = (uint)replayed };
-        _observer(new PassStep(Id, Names[0], PassSide.Destination, PassAction.Activated, activated, "") { Blackout = blackout });
+        _observer(New(PassAction.Activated, "") with { Timestamp = activated, Blackout = blackout });
     }
 
     private DestinationInput? ShowToApplication()
@@ -491,6 +498,8 @@ internal sealed class DestinationPass
         }
     }
 
-    private void Report(PassAction action, string detail = "") =>
-        _observer(new PassStep(Id, Names[0], PassSide.Destination, action, Stopwatch.GetTimestamp(), detail));
+    private void Report(PassAction action, string detail = "") => _observer(New(action, detail));
+
+    private PassStep New(PassAction action, string detail) =>
+        new(Id, Names[0], PassSide.Destination, action, Stopwatch.GetTimestamp(), detail) { OtherHost = OriginName, TraceParent = TraceParent };
 }

@@ -167,6 +167,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             DestinationPass pass = new(host, receiver, offer.Application, observer, id, terms, connections, _lock, Forget)
             {
                 Redirector = (Redirector)offer.Redirector,
+                TraceParent = offer.TraceParent.Memory,
                 OriginName = peer ?? "",
             };
             _passes[id] = pass;

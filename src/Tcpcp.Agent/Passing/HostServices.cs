@@ -1,6 +1,7 @@
 using Tcpcp.Agent.Hold;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Redirection;
+using Tcpcp.Core;
 using Tcpcp.Gate;
 using Tcpcp.Linux.Diagnostics;
 
@@ -33,6 +34,9 @@ internal sealed class HostServices : IDisposable
 
     public ConnectionEpochs Epochs { get; } = new();
 
+    /// <summary>The span of a pass in this host's traces; empty if it is not traced.</summary>
+    public Func<PassId, ReadOnlyMemory<byte>> TraceOf { get; init; } = _ => default;
+
     /// <summary>Another host by its agent's name; null if it is not known.</summary>
     public Func<string, OtherHost?> FindHost { get; init; } = _ => null;
 
@@ -40,7 +44,8 @@ internal sealed class HostServices : IDisposable
     /// <param name="redirection">Makes what moves the packets; null: takeover.</param>
     public static HostServices Open(
         string interfaceName, PassOptions options, IPassJournal journal, Func<SocketDiagnostics, IRedirection>? redirection = null,
-        Func<string, OtherHost?>? findHost = null)
+        Func<string, OtherHost?>? findHost = null,
+        Func<PassId, ReadOnlyMemory<byte>>? traceOf = null)
     {
         ConnectionGate gate = ConnectionGate.Open();
         SocketDiagnostics sockets = new();
@@ -51,6 +56,7 @@ internal sealed class HostServices : IDisposable
             return new HostServices(options, journal, gate, hold, sockets, redirection?.Invoke(sockets) ?? new Takeover(interfaceName, sockets))
             {
                 FindHost = findHost ?? (_ => null),
+                TraceOf = traceOf ?? (_ => default),
             };
         }
         catch

@@ -147,7 +147,7 @@ internal sealed class OriginPass
         };
         if (_outcome.Task.IsCompleted)
             return;
-        Report(PassAction.Done, failure == PassFailure.None ? "" : $"{failure}: {_detail}");
+        Report(PassAction.Done, failure == PassFailure.None ? "" : $"{failure}: {_detail}", failure, owner);
         _outcome.SetResult(new PassResult(failure, owner, failure == PassFailure.None ? "" : _detail));
     }
 
@@ -268,6 +268,7 @@ internal sealed class OriginPass
         offer.Connections.Add(_connections.Names.Select(EndPointWire.ToMessage));
         offer.QueueBytes.Add((ulong)_connections.UnacknowledgedBytes);
         Report(PassAction.Offered);
+        offer.TraceParent = UnsafeByteOperations.UnsafeWrap(_host.TraceOf(_id));
         _link.Send(message => message.Offer = offer);
     }
 
@@ -327,7 +328,7 @@ internal sealed class OriginPass
         uint slot = (uint)_link.Ticket!.Value.Number;
         if (_connections.Thaw(_held, slot, _stoodStillSince) is { } faults)
             Report(PassAction.Broken, faults);
-        Report(PassAction.Thawed, _held.Count.ToString(CultureInfo.InvariantCulture) + " packets came back");
+        Report(PassAction.Thawed, _held.Count.ToString(CultureInfo.InvariantCulture) + " packets came back", replayed: _held.Count);
         _held.Clear();
     }
 
@@ -418,6 +419,12 @@ internal sealed class OriginPass
     private static string Describe(IReadOnlyList<Core.ConnectionSnapshot> snapshots) => string.Create(CultureInfo.InvariantCulture,
         $"{snapshots.Sum(one => one.Unread.Length)} bytes unread, {snapshots.Sum(one => one.Sent.Length)} in flight, {snapshots.Sum(one => one.Unsent.Length)} unsent");
 
-    private void Report(PassAction action, string detail = "") =>
-        _observer(new PassStep(_id, _connections.Names[0], PassSide.Origin, action, Stopwatch.GetTimestamp(), detail));
+    private void Report(PassAction action, string detail = "", PassFailure failure = PassFailure.None, ConnectionOwner? owner = null, int replayed = 0) =>
+        _observer(new PassStep(_id, _connections.Names[0], PassSide.Origin, action, Stopwatch.GetTimestamp(), detail)
+        {
+            Failure = failure,
+            Owner = owner,
+            ReplayedPackets = replayed,
+            OtherHost = _destination.Name,
+        });
 }
