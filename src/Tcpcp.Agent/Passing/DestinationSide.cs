@@ -196,6 +196,8 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             return "This pass is known already: its name must not be used again.";
         if (_passes.Values.Where(other => other.IsOpen).SelectMany(other => other.Names).Intersect(connections).FirstOrDefault() is { Local: not null } open)
             return $"Another pass of {open} is open here.";
+        if (connections.FirstOrDefault(host.OriginPasses.IsRecovering) is { Local: not null } recovering)
+            return $"A pass of {recovering} from here is not settled yet.";
         FourTuple[] alive = [.. host.Sockets.List().Where(socket => socket.State != Core.TcpState.TimeWait).Select(socket => socket.Connection)];
         return connections.Intersect(alive).FirstOrDefault() is { Local: not null } living ? $"{living} is alive here." : null;
     }

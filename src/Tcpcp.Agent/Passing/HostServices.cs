@@ -34,6 +34,9 @@ internal sealed class HostServices : IDisposable
 
     public ConnectionEpochs Epochs { get; } = new();
 
+    /// <summary>What this host is the origin of.</summary>
+    public OriginPasses OriginPasses { get; } = new();
+
     /// <summary>The span of a pass in this host's traces; empty if it is not traced.</summary>
     public Func<PassId, ReadOnlyMemory<byte>> TraceOf { get; init; } = _ => default;
 

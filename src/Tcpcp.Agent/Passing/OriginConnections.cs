@@ -55,6 +55,8 @@ internal sealed class OriginConnections : IDisposable
             foreach (Socket socket in sockets)
             {
                 FourTuple name = Passability.Require(socket.SafeHandle, host.Gate.Options, out _).Connection;
+                if (host.OriginPasses.IsRecovering(name))
+                    throw new NotPassableException(NotPassableReason.AlreadyPassing, name, "a pass that this agent's restart has interrupted is not settled yet.");
                 connections._locks.Add(ConnectionLock.TryTake(socket.SafeHandle)
                     ?? throw new NotPassableException(NotPassableReason.AlreadyPassing, name, "another pass of it is open."));
                 names.Add(name);

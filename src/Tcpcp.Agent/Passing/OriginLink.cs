@@ -49,9 +49,9 @@ internal sealed class OriginLink(PassId pass, LinkOpening connect, PassOptions o
     }
 
     /// <summary>Waits before the destination is tried again, twice as long each time.</summary>
-    public async Task PauseAsync()
+    public async Task PauseAsync(CancellationToken cancellationToken)
     {
-        await Task.Delay(_pause);
+        await Task.Delay(_pause, cancellationToken);
         _pause = _pause * 2 < options.ResolveBackOffMax ? _pause * 2 : options.ResolveBackOffMax;
     }
 

@@ -9,6 +9,7 @@ using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux;
+using FourTuple = Tcpcp.Core.FourTuple;
 using Redirector = Tcpcp.Agent.Redirection.Redirector;
 
 namespace Tcpcp.Agent.Passing;
@@ -33,6 +34,11 @@ internal sealed class OriginPass
     private OriginState _state = new OriginState.Offering(0);
     private OriginInput? _next;
     private ReadOnlyMemory<byte> _applicationState;
+    private readonly long _begunAt = Stopwatch.GetTimestamp();
+    private readonly Lock _hearing = new();
+    private OriginInput? _order;
+    private CancellationTokenSource? _waiting;
+    private long _inDoubtSince;
     private long _divertedAt;
     private bool _quiesced;
     private bool _recorded;
@@ -58,7 +64,39 @@ internal sealed class OriginPass
         _recorded = true;
     }
 
+    public PassId Id => _id;
+
+    public IReadOnlyList<FourTuple> Connections => _connections.Names;
+
+    public string Application => _application;
+
+    public OtherHost Destination => _destination;
+
+    public OriginState State => _state;
+
+    /// <summary>Why it has not ended; may be empty.</summary>
+    public string Detail => _detail;
+
+    /// <summary>Since the pass, or its recovery, began.</summary>
+    public TimeSpan Age => Stopwatch.GetElapsedTime(_begunAt);
+
+    /// <summary>How long the connections have been in doubt; null: they are not.</summary>
+    public TimeSpan? InDoubtFor => _state is OriginState.InDoubt ? Stopwatch.GetElapsedTime(_inDoubtSince) : null;
+
+    /// <summary>How it ended, as soon as the owner is known.</summary>
+    public Task<PassResult> Outcome => _outcome.Task;
+
     private PassOptions Options => _host.Options;
+
+    /// <summary>An operator's word about a pass in doubt; null: ask the destination now. Nothing happens in any other state.</summary>
+    public void Order(OriginInput? order)
+    {
+        lock (_hearing)
+        {
+            _order = order ?? new OriginInput.TimeIsUp();
+            _waiting?.Cancel();
+        }
+    }
 
     /// <summary>Passes connections. What happened is in the result; an exception is a caller's bug. The result is there when the owner is known; an undo that
     /// nobody acknowledges goes on after it.</summary>
@@ -111,6 +149,7 @@ internal sealed class OriginPass
             using (_link)
             using (_connections)
             {
+                _host.OriginPasses.Add(this);
                 await PerformAsync(step, cancellationToken);
                 while (_state is not OriginState.Done)
                     await PerformAsync(OriginTable.Next(_state, await HearAsync(cancellationToken)), cancellationToken);
@@ -120,10 +159,16 @@ internal sealed class OriginPass
         {
             _outcome.TrySetException(e); // a bug: the caller must hear of it
         }
+        finally
+        {
+            _host.OriginPasses.Remove(this);
+        }
     }
 
     private async Task PerformAsync(OriginStep step, CancellationToken cancellationToken)
     {
+        if (step.State is OriginState.InDoubt && _state is not OriginState.InDoubt)
+            _inDoubtSince = Stopwatch.GetTimestamp();
         _state = step.State;
         _next = null;
         foreach (OriginEffect effect in step.Effects)
@@ -344,10 +389,50 @@ internal sealed class OriginPass
         if (_next is { } next)
             return next;
         bool mayGiveUp = _state is OriginState.Offering or OriginState.Beginning or OriginState.Diverting or OriginState.Freezing;
-        bool waits = _state is OriginState.InDoubt or OriginState.Undoing or OriginState.Thawed or OriginState.Settled;
+        using CancellationTokenSource waiting = CancellationTokenSource.CreateLinkedTokenSource(mayGiveUp ? cancellationToken : CancellationToken.None);
+        lock (_hearing)
+        {
+            _waiting = waiting;
+            if (_order is not null)
+                waiting.Cancel();
+        }
+
+        try
+        {
+            return await HearAsync(waiting.Token, _state is OriginState.InDoubt or OriginState.Undoing or OriginState.Thawed or OriginState.Settled);
+        }
+        catch (OperationCanceledException)
+        {
+            if (TakeOrder() is { } order)
+                return order;
+            _detail = "The pass was cancelled.";
+            return new OriginInput.StepFailed(PassFailure.Cancelled);
+        }
+        finally
+        {
+            lock (_hearing)
+                _waiting = null;
+        }
+    }
+
+    private OriginInput? TakeOrder()
+    {
+        lock (_hearing)
+        {
+            // Where the pass is not in doubt any more, an operator's word changes nothing.
+            OriginInput? order = _order is null || _state is OriginState.InDoubt ? _order : new OriginInput.OperatorAbandons();
+            _order = null;
+            return order;
+        }
+    }
+
+    private async ValueTask<OriginInput> HearAsync(CancellationToken cancellationToken, bool waits)
+    {
+        if (InDoubtFor > Options.AbandonAfter)
+            return new OriginInput.OperatorAbandons();
         if (waits && !_link.IsOpen)
         {
-            await _link.PauseAsync();
+            await _link.PauseAsync(cancellationToken);
             return new OriginInput.TimeIsUp();
         }
 
@@ -356,7 +441,7 @@ internal sealed class OriginPass
             TimeSpan limit = _state is OriginState.Sending ? Options.DecisionTime : Options.AnswerTime;
             while (true)
             {
-                PassMessage message = await _link.ReceiveAsync(limit, mayGiveUp ? cancellationToken : CancellationToken.None);
+                PassMessage message = await _link.ReceiveAsync(limit, cancellationToken);
                 if (InputOf(message) is { } input)
                     return input;
             }
@@ -370,11 +455,6 @@ internal sealed class OriginPass
         {
             _detail = e.Message;
             return new OriginInput.TimeIsUp();
-        }
-        catch (OperationCanceledException)
-        {
-            _detail = "The pass was cancelled.";
-            return new OriginInput.StepFailed(PassFailure.Cancelled);
         }
     }
 

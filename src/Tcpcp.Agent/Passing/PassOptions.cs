@@ -27,6 +27,9 @@ internal sealed record PassOptions
     /// <summary>Longest pause between two questions. Default 5 s.</summary>
     public TimeSpan ResolveBackOffMax { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a pass may be in doubt before it is given up: its connections are closed silently. Default null: never.</summary>
+    public TimeSpan? AbandonAfter { get; init; }
+
     /// <summary>Limit of each queue of a snapshot in bytes. Default 64 MiB.</summary>
     public int MaxQueueBytes { get; init; } = Core.SnapshotValidator.DefaultMaxQueueBytes;
 }
