@@ -7,6 +7,7 @@ using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux;
+using Tcpcp.Linux.Tcp;
 using FourTuple = Tcpcp.Core.FourTuple;
 using Redirector = Tcpcp.Agent.Redirection.Redirector;
 
@@ -19,6 +20,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
 {
     private readonly ConcurrentDictionary<string, IPassReceiver> _receivers = new(StringComparer.Ordinal);
     private readonly Dictionary<PassId, DestinationPass> _passes = [];
+    private readonly HashSet<(PassId, PassTicket)> _livesHere = [];
     private readonly Lock _lock = new();
 
     /// <summary>Who may pass what to here; null: everybody everything.</summary>
@@ -27,9 +29,40 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
     /// <summary>Hears of messages that were refused.</summary>
     public LinkObserver LinkObserver { get; init; } = _ => { };
 
+    public bool TryRegister(IPassReceiver receiver) => _receivers.TryAdd(receiver.Application, receiver);
+
+    public void Unregister(IPassReceiver receiver) => _receivers.TryRemove(KeyValuePair.Create(receiver.Application, receiver));
+
+    /// <summary>
+    /// An application has sockets of a pass that this journal does not know. Those that live stay, and the origin is told that it was accepted; what is dormant
+    /// has no owner here, and is dissolved.
+    /// </summary>
+    public void TakeClaim(PassId pass, PassTicket ticket, bool isLive, IReadOnlyList<Socket?> sockets)
+    {
+        lock (_lock)
+        {
+            if (isLive)
+                _livesHere.Add((pass, ticket));
+        }
+
+        foreach (Socket? socket in sockets)
+        {
+            if (socket is not null && !isLive && FrozenConnection.IsFrozen(socket.SafeHandle, host.Gate.Options))
+                RawSocket.Dissolve(socket.SafeHandle);
+            socket?.Dispose();
+        }
+    }
+
+    /// <summary>The passes that the origin has not released yet.</summary>
+    public IReadOnlyList<DestinationPass> List()
+    {
+        lock (_lock)
+            return [.. _passes.Values];
+    }
+
     public void Register(IPassReceiver receiver)
     {
-        if (!_receivers.TryAdd(receiver.Application, receiver))
+        if (!TryRegister(receiver))
             throw new ArgumentException($"An application named '{receiver.Application}' is registered already.", nameof(receiver));
     }
 
@@ -55,9 +88,9 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
 
     private async Task GoOnAsync(DestinationPass pass, IHeldSockets held, CancellationToken cancellationToken)
     {
-        IReadOnlyList<Socket?> sockets = await held.AwaitAsync(pass.Id, pass.Application, pass.Names, cancellationToken);
+        HeldPass found = await held.AwaitAsync(pass.Id, pass.Application, pass.Names, cancellationToken);
         lock (_lock)
-            pass.GoOn(sockets, FindReceiver(pass.Application));
+            pass.GoOn(found.Sockets, found.Receiver ?? FindReceiver(pass.Application));
     }
 
     /// <summary>Serves one link until the origin closes it or it breaks.</summary>
@@ -206,8 +239,8 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
     {
         DestinationInput? input = message.BodyCase switch
         {
-            PassMessage.BodyOneofCase.Transfer when message.Transfer.Last => new DestinationInput.TransferHeard(ticket),
-            PassMessage.BodyOneofCase.Resolve => new DestinationInput.ResolveHeard(ticket, LivesHere: false),
+            PassMessage.BodyOneofCase.Transfer when message.Transfer.Last => new DestinationInput.TransferHeard(ticket, _livesHere.Contains((id, ticket))),
+            PassMessage.BodyOneofCase.Resolve => new DestinationInput.ResolveHeard(ticket, _livesHere.Contains((id, ticket))),
             PassMessage.BodyOneofCase.Undo => new DestinationInput.UndoHeard(ticket),
             PassMessage.BodyOneofCase.Forget => new DestinationInput.ForgetHeard(ticket),
             _ => null,

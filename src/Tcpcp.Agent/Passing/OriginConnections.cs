@@ -94,6 +94,9 @@ internal sealed class OriginConnections : IDisposable
         return connections;
     }
 
+    /// <summary>Of a frozen socket: the mark is the gate's, and keep-alive and the user timeout are what they are while it stands still.</summary>
+    public static TcpSocketOptions OptionsBehindGate(SafeHandle socket) => OptionReader.Read(socket) with { Mark = 0, UserTimeout = TimeSpan.Zero };
+
     private static TcpSocketOptions OptionsOf(JournalRecord record, int number) =>
         SocketOptionsWire.FromMessage(record.Options.Count > number ? record.Options[number] : record.Snapshots[number].Options);
 
@@ -115,12 +118,13 @@ internal sealed class OriginConnections : IDisposable
         }
     }
 
-    public void Capture() => Snapshots = [.. _frozen.Select(frozen => frozen!.Capture())];
+    public void Capture() => Snapshots = [.. _frozen.Select(frozen => (frozen ?? throw new InvalidOperationException("A connection of the pass is not frozen.")).Capture())];
 
     /// <summary>Adds to a record what the next agent needs of the connections. From a record of the sending on only the verdict decides.</summary>
-    public void AddTo(JournalRecord record, OriginRecord kind)
+    /// <param name="isFirst">It is the first record of the pass in this journal.</param>
+    public void AddTo(JournalRecord record, OriginRecord kind, bool isFirst)
     {
-        if (kind == OriginRecord.Begun)
+        if (isFirst)
         {
             record.Connections.Add(Names.Select(EndPointWire.ToMessage));
             record.Options.Add(_sockets.Select(socket => SocketOptionsWire.ToMessage(OptionReader.Read(socket!.SafeHandle))));

@@ -142,6 +142,28 @@ internal sealed class OriginPass
         return pass._outcome.Task;
     }
 
+    /// <summary>Goes on with a pass that only the application knows of, since the journal was lost.</summary>
+    /// <param name="state">What the application gave.</param>
+    public static Task<PassResult> RecoverFromApplicationAsync(HostServices host, PassId id, PassTerms terms, string application, string destination,
+        ReadOnlyMemory<byte> state, IReadOnlyList<Socket?> sockets, IReadOnlyList<FourTuple> connections, LinkOpening connect, PassObserver observer)
+    {
+        JournalRecord record = JournalRecords.New(id, OriginRecord.Begun, terms);
+        (record.Application, record.Destination, record.ApplicationState) = (application, destination, UnsafeByteOperations.UnsafeWrap(state));
+        record.Connections.Add(connections.Select(EndPointWire.ToMessage));
+        // What the gate has changed nobody knows any more: the rest is as it was.
+        record.Options.Add(sockets.Select(socket => socket is null ? new SocketOptions() : SocketOptionsWire.ToMessage(OriginConnections.OptionsBehindGate(socket.SafeHandle))));
+        bool isFrozen = sockets.Any(socket => socket is not null && FrozenConnection.IsFrozen(socket.SafeHandle, host.Gate.Options));
+        OriginPass pass = new(host, record, new OriginLink(id, connect, host.Options), sockets, heir: null, observer);
+        pass.Report(PassAction.Recovered, "an application's note");
+        pass._recorded = !isFrozen;
+        if (isFrozen)
+            pass._connections.Capture();
+        else
+            host.Journal.Append(record);
+        _ = pass.RunToEndAsync(OriginTable.RecoverFromApplication(terms, isFrozen), CancellationToken.None);
+        return pass._outcome.Task;
+    }
+
     private async Task RunToEndAsync(OriginStep step, CancellationToken cancellationToken)
     {
         try
@@ -322,11 +344,11 @@ internal sealed class OriginPass
         if (effect.Kind is OriginRecord.Settled or OriginRecord.Done && !_recorded)
             return; // not even the beginning could be recorded
         JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms, effect.Outcome);
-        if (effect.Kind == OriginRecord.Begun)
+        if (!_recorded)
             (record.Application, record.Destination) = (_application, _destination.Name);
         else if (effect.Kind == OriginRecord.Sending)
             record.ApplicationState = UnsafeByteOperations.UnsafeWrap(_applicationState);
-        _connections.AddTo(record, effect.Kind);
+        _connections.AddTo(record, effect.Kind, isFirst: !_recorded);
         _host.Journal.Append(record);
         _recorded = true;
         if (effect.Kind is OriginRecord.Begun or OriginRecord.Sending)
@@ -399,7 +421,7 @@ internal sealed class OriginPass
 
         try
         {
-            return await HearAsync(waiting.Token, _state is OriginState.InDoubt or OriginState.Undoing or OriginState.Thawed or OriginState.Settled);
+            return await HearAsync(_state is OriginState.InDoubt or OriginState.Undoing or OriginState.Thawed or OriginState.Settled, waiting.Token);
         }
         catch (OperationCanceledException)
         {
@@ -426,7 +448,7 @@ internal sealed class OriginPass
         }
     }
 
-    private async ValueTask<OriginInput> HearAsync(CancellationToken cancellationToken, bool waits)
+    private async ValueTask<OriginInput> HearAsync(bool waits, CancellationToken cancellationToken)
     {
         if (InDoubtFor > Options.AbandonAfter)
             return new OriginInput.OperatorAbandons();
