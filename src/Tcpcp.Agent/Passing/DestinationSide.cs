@@ -18,11 +18,11 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
     private readonly Dictionary<PassId, DestinationPass> _passes = [];
     private readonly Lock _lock = new();
 
-    public void Register(IPassReceiver receiver)
-    {
-        if (!_receivers.TryAdd(receiver.Application, receiver))
-            throw new ArgumentException($"An application named '{receiver.Application}' is registered already.", nameof(receiver));
-    }
+    /// <summary>Adds an application; false if its name is taken.</summary>
+    public bool TryRegister(IPassReceiver receiver) => _receivers.TryAdd(receiver.Application, receiver);
+
+    /// <summary>Takes an application away again: its name is free. Passes that it was shown still tell it what becomes of them.</summary>
+    public void Unregister(IPassReceiver receiver) => _receivers.TryRemove(KeyValuePair.Create(receiver.Application, receiver));
 
     /// <summary>The application of that name, null if it is not there.</summary>
     public IPassReceiver? FindReceiver(string application) => _receivers.GetValueOrDefault(application);
