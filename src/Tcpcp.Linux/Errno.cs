@@ -16,6 +16,8 @@ internal static class Errno
     public const int EINVAL = 22;
     public const int ENOSPC = 28;
     public const int EPIPE = 32;
+    public const int ERANGE = 34;
+    public const int ENODATA = 61;
     public const int EPROTO = 71;
     public const int ECONNRESET = 104;
     public const int ENOBUFS = 105;

@@ -29,8 +29,10 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
     /// <summary>Hears of messages that were refused.</summary>
     public LinkObserver LinkObserver { get; init; } = _ => { };
 
+    /// <summary>Adds an application; false if its name is taken.</summary>
     public bool TryRegister(IPassReceiver receiver) => _receivers.TryAdd(receiver.Application, receiver);
 
+    /// <summary>Takes an application away again: its name is free. Passes that it was shown still tell it what becomes of them.</summary>
     public void Unregister(IPassReceiver receiver) => _receivers.TryRemove(KeyValuePair.Create(receiver.Application, receiver));
 
     /// <summary>

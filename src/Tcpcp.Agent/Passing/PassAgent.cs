@@ -33,7 +33,17 @@ internal sealed class PassAgent : IDisposable
     public static PassAgent Open(string interfaceName, PassOptions options, PassObserver observer, IPassJournal? journal = null) =>
         new(HostServices.Open(interfaceName, options, journal ?? new MemoryJournal()), observer);
 
-    public void Register(IPassReceiver receiver) => _destination.Register(receiver);
+    public void Register(IPassReceiver receiver)
+    {
+        if (!TryRegister(receiver))
+            throw new ArgumentException($"An application named '{receiver.Application}' is registered already.", nameof(receiver));
+    }
+
+    /// <summary>Adds an application; false if its name is taken.</summary>
+    public bool TryRegister(IPassReceiver receiver) => _destination.TryRegister(receiver);
+
+    /// <summary>Takes an application away again: its name is free.</summary>
+    public void Unregister(IPassReceiver receiver) => _destination.Unregister(receiver);
 
     /// <summary>
     /// Goes on with what the journal has, then listens for other agents until this is disposed: the applications must be registered. The link is neither

@@ -79,30 +79,6 @@ internal sealed unsafe partial class PacketReceiveBuffer : IDisposable
         public PacketAddress Address;
     }
 
-    // struct msghdr
-    [KernelHeader("sys/socket.h", Structure = "struct msghdr",
-        Fields = "msg_name msg_namelen msg_iov msg_iovlen msg_control msg_controllen msg_flags")]
-    [StructLayout(LayoutKind.Sequential)]
-    private struct MessageHeader
-    {
-        public void* Name;
-        public int NameLength;
-        public IoVector* Vectors;
-        public nuint VectorCount;
-        public void* Control;
-        public nuint ControlLength;
-        public int Flags;
-    }
-
-    // struct iovec
-    [KernelHeader("sys/uio.h", Structure = "struct iovec", Fields = "iov_base iov_len")]
-    [StructLayout(LayoutKind.Sequential)]
-    private struct IoVector
-    {
-        public void* Base;
-        public nuint Length;
-    }
-
     // struct cmsghdr and its struct timespec
     [StructLayout(LayoutKind.Sequential)]
     private struct ControlMessage

@@ -24,6 +24,7 @@ internal static class SocketLevel
     public const int SO_PRIORITY = 12;
     public const int SO_LINGER = 13;
     public const int SO_REUSEPORT = 15;
+    public const int SO_PEERCRED = 17;
     public const int SO_SNDBUFFORCE = 32;
     public const int SO_RCVBUFFORCE = 33;
     public const int SO_MARK = 36;
@@ -32,6 +33,7 @@ internal static class SocketLevel
     public const int SO_MAX_PACING_RATE = 47;
     public const int SO_MEMINFO = 55;
     public const int SO_COOKIE = 57;
+    public const int SO_PEERGROUPS = 59;
     public const int SO_NETNS_COOKIE = 71;
     public const int SO_BUF_LOCK = 72;
 

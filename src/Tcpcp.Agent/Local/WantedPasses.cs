@@ -1,0 +1,22 @@
+using Tcpcp.Core;
+
+namespace Tcpcp.Agent.Local;
+
+/// <summary>Connections that an application is to pass, because an operator wants it.</summary>
+internal sealed record WantedPasses
+{
+    /// <summary>Which; empty: all of the application's.</summary>
+    public IReadOnlyList<FourTuple> Connections { get; init; } = [];
+
+    /// <summary>Where they go, for the application's information; empty: to several hosts.</summary>
+    public string Destination { get; init; } = "";
+
+    /// <summary>Waits until one more pass may begin, and gives the name of its destination. Called once a pass; the outcome of a pass for which it was called always
+    /// follows.</summary>
+    public required Func<CancellationToken, ValueTask<string>> AdmitAsync { get; init; }
+}
+
+/// <summary>What became of one pass that was wanted.</summary>
+/// <param name="Connections">Its connections.</param>
+/// <param name="Total">Passes that the application will make, as far as it has said.</param>
+internal readonly record struct WantedOutcome(IReadOnlyList<FourTuple> Connections, string Destination, PassResult Result, int Total);

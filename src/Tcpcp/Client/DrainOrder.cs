@@ -1,0 +1,39 @@
+using Tcpcp.Core;
+
+namespace Tcpcp.Client;
+
+/// <summary>Connections that an operator wants to leave this host. With no application, connection or process named: all of every application.</summary>
+public sealed record DrainOrder
+{
+    /// <summary>Names of the agents that get them, in turn.</summary>
+    public required IReadOnlyList<string> Destinations { get; init; }
+
+    /// <summary>All connections of these applications.</summary>
+    public IReadOnlyList<string> Applications { get; init; } = [];
+
+    /// <summary>These connections, of registered applications or of processes that know nothing of tcpcp.</summary>
+    public IReadOnlyList<FourTuple> Connections { get; init; } = [];
+
+    /// <summary>One socket of this process, named by <see cref="Descriptor"/>. Default 0: none.</summary>
+    public int ProcessId { get; init; }
+
+    /// <summary>The number that the process has for its socket.</summary>
+    public int Descriptor { get; init; }
+
+    /// <summary>For a process that knows nothing of tcpcp: the application that takes the connection at the destination.</summary>
+    public string AsApplication { get; init; } = "";
+
+    /// <summary>Passes begun a second at most. Default 0: no limit.</summary>
+    public int Rate { get; init; }
+}
+
+/// <summary>What became of one connection of a drain.</summary>
+/// <param name="Connection">The connection; null when nothing was there to pass, as the result's detail says.</param>
+/// <param name="Application">Whose it was.</param>
+/// <param name="Destination">The agent that it was offered to.</param>
+/// <param name="Result">How its pass ended.</param>
+/// <param name="Blackout">Time from the divert to the activation; null if it is not known.</param>
+/// <param name="Done">Connections whose outcome is known.</param>
+/// <param name="Total">Connections to pass, as far as they are known.</param>
+public sealed record DrainProgress(
+    FourTuple? Connection, string Application, string Destination, PassResult Result, TimeSpan? Blackout, int Done, int Total);
