@@ -118,7 +118,7 @@ internal static class CertificateCommand
             Console.Error.WriteLine($"tcpcp cert: {e.Message}");
             return ExitCode.Failed;
         }
-        catch (CryptographicException e)
+        catch (Exception e) when (e is CryptographicException or ArgumentException) // a key of another certificate is the latter
         {
             Console.Error.WriteLine($"tcpcp cert: the authority's files are no certificate and its key: {e.Message}");
             return ExitCode.Failed;

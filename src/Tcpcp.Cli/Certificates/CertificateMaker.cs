@@ -43,8 +43,9 @@ internal static class CertificateMaker
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(authority, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         DateTimeOffset now = DateTimeOffset.UtcNow;
-        DateTimeOffset notBefore = Max(now - s_beforehand, authority.NotBefore);
-        DateTimeOffset notAfter = now + lifetime < authority.NotAfter ? now + lifetime : authority.NotAfter;
+        (DateTimeOffset first, DateTimeOffset last) = (new(authority.NotBefore), new(authority.NotAfter));
+        DateTimeOffset notBefore = now - s_beforehand > first ? now - s_beforehand : first;
+        DateTimeOffset notAfter = now + lifetime < last ? now + lifetime : last;
         return (request.Create(authority, notBefore, notAfter, Serial()), key);
     }
 
@@ -61,6 +62,4 @@ internal static class CertificateMaker
         builder.AddCommonName(commonName);
         return builder.Build();
     }
-
-    private static DateTimeOffset Max(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
 }

@@ -15,6 +15,6 @@ internal sealed record CertificateReport(string Name, string Certificate, string
         certificate.GetCertHashString(System.Security.Cryptography.HashAlgorithmName.SHA256));
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(CertificateReport))]
 internal sealed partial class CertificateJson : JsonSerializerContext;
