@@ -4,7 +4,8 @@ using System.Net;
 namespace Tcpcp.PassProcess;
 
 /// <summary>
-/// The arguments: <c>LISTEN AGENT JOURNAL BYTES_PER_SECOND [refuse] [kill=SIDE:ACTION] [full=STEP] [sndbuf=BYTES]</c>.
+/// The arguments: <c>LISTEN AGENT JOURNAL BYTES_PER_SECOND [refuse] [kill=SIDE:ACTION] [full=STEP] [sndbuf=BYTES]
+/// [stall=SIDE:ACTION] [tls=DIRECTORY] [name=NAME] [other=NAME]</c>.
 /// </summary>
 internal sealed record ProcessOptions
 {
@@ -25,6 +26,17 @@ internal sealed record ProcessOptions
 
     /// <summary>The step, as <c>Side:Action</c>, at which the process kills itself (SIGKILL).</summary>
     public string? KillAt { get; init; }
+
+    /// <summary>The step, as <c>Side:Action</c>, at which the pass waits for the order <c>go</c>.</summary>
+    public string? StallAt { get; init; }
+
+    /// <summary>Where the certificates are; null: the agents speak without TLS.</summary>
+    public string? CertificateDirectory { get; init; }
+
+    /// <summary>This agent's certificate name, and that of the agent that it passes to.</summary>
+    public string Name { get; init; } = "";
+
+    public string Other { get; init; } = "";
 
     /// <summary>The journal has no room for records of that step.</summary>
     public string? FullAt { get; init; }
@@ -47,6 +59,10 @@ internal sealed record ProcessOptions
             {
                 ["refuse"] => options with { Refuses = true },
                 ["kill", { } step] => options with { KillAt = step },
+                ["stall", { } step] => options with { StallAt = step },
+                ["tls", { } directory] => options with { CertificateDirectory = directory },
+                ["name", { } name] => options with { Name = name },
+                ["other", { } name] => options with { Other = name },
                 ["full", { } step] => options with { FullAt = step },
                 ["sndbuf", { } bytes] => options with { SendBufferBytes = int.Parse(bytes, CultureInfo.InvariantCulture) },
                 _ => throw new ArgumentException($"'{argument}' is not an argument of this program.", nameof(arguments)),

@@ -6,7 +6,7 @@ using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 using Tcpcp.PassProcess;
 
-// Its arguments: ProcessOptions. Orders on standard input: "pass ADDRESS:PORT".
+// Its arguments: ProcessOptions. Orders on standard input: "pass ADDRESS:PORT" and "go".
 ProcessOptions options = ProcessOptions.Parse(args);
 ThreadPool.SetMinThreads(8, 8);
 StreamApplication application = new(options);
@@ -14,18 +14,39 @@ using FileJournal file = FileJournal.Open(options.JournalDirectory);
 if (file.Damage is { } damage)
     Console.WriteLine($"journal damaged: {damage}");
 IPassJournal journal = options.FullAt is { } step ? new FullJournal(file, Enum.Parse<JournalStep>(step)) : file;
-using PassAgent agent = PassAgent.Open("eth0", new PassOptions { OfferLifetime = ProcessOptions.OfferLifetime }, Observe, journal);
-agent.Register(application);
-_ = application.ServeAsync();
-agent.Listen(options.Agent);
+using ManualResetEventSlim going = new();
+PassOptions bounds = new() { OfferLifetime = ProcessOptions.OfferLifetime };
+Func<PassRequest, IPEndPoint, Task<PassResult>> pass;
+if (options.CertificateDirectory is null)
+{
+    PassAgent agent = PassAgent.Open("eth0", bounds, Observe, journal);
+    agent.Register(application);
+    _ = application.ServeAsync();
+    agent.Listen(options.Agent);
+    pass = (request, where) => agent.PassAsync(request, where, CancellationToken.None);
+}
+else
+{
+    SecuredAgent agent = new(options, bounds, Observe, journal);
+    agent.Register(application);
+    _ = application.ServeAsync();
+    await agent.ListenAsync();
+    pass = agent.PassAsync;
+}
+
 Console.WriteLine("ready");
 while (await Task.Run(Console.In.ReadLine) is { } line)
 {
-    if (line.Split(' ') is ["pass", { } where])
-    {
-        PassResult result = await application.PassAsync(agent, IPEndPoint.Parse(where));
-        Console.WriteLine($"passed {result.Failure} {result.Owner} {result.Detail}");
-    }
+    if (line is "go")
+        going.Set();
+    else if (line.Split(' ') is ["pass", { } where])
+        _ = PassAsync(IPEndPoint.Parse(where));
+}
+
+async Task PassAsync(IPEndPoint where)
+{
+    PassResult result = await application.PassAsync(request => pass(request, where));
+    Console.WriteLine($"passed {result.Failure} {result.Owner} {result.Detail}");
 }
 
 void Observe(PassStep step)
@@ -33,4 +54,6 @@ void Observe(PassStep step)
     if ($"{step.Side}:{step.Action}" == options.KillAt)
         Process.GetCurrentProcess().Kill();
     Console.WriteLine($"step {step.Side}:{step.Action} {step.Detail}");
+    if ($"{step.Side}:{step.Action}" == options.StallAt)
+        going.Wait();
 }

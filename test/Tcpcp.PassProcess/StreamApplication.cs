@@ -33,10 +33,10 @@ internal sealed class StreamApplication(ProcessOptions options) : IPassReceiver
         }
     }
 
-    public async Task<PassResult> PassAsync(PassAgent agent, IPEndPoint destination)
+    public async Task<PassResult> PassAsync(Func<PassRequest, Task<PassResult>> pass)
     {
         StreamConnection[] connections = [.. _connections.Values.Where(connection => connection.End is null)];
-        PassResult result = await agent.PassAsync(new PassRequest
+        PassResult result = await pass(new PassRequest
         {
             Sockets = [.. connections.Select(connection => connection.Socket)],
             Application = Application,
@@ -53,7 +53,7 @@ internal sealed class StreamApplication(ProcessOptions options) : IPassReceiver
                 foreach (StreamConnection connection in connections)
                     connection.Start();
             },
-        }, destination, CancellationToken.None);
+        });
         if (result.Owner is ConnectionOwner.Destination or ConnectionOwner.Nobody)
         {
             foreach (StreamConnection connection in connections)

@@ -30,6 +30,8 @@ internal sealed class AgentServer : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly WebApplication _application;
 
+    private int _isDisposed;
+
     private AgentServer(AgentServerOptions options)
     {
         _options = options;
@@ -79,6 +81,8 @@ internal sealed class AgentServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+            return;
         await _stopping.CancelAsync(); // streams stay open between passes: none would end by itself
         await _application.DisposeAsync();
         _stopping.Dispose();

@@ -7,6 +7,9 @@ namespace Tcpcp.Agent.Link;
 /// <summary>This host's certificate with its key, and the authorities that others' certificates must come from.</summary>
 internal sealed class HostCertificate
 {
+    private const X509ChainStatusFlags NotOfAuthority =
+        X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.UntrustedRoot | X509ChainStatusFlags.NotSignatureValid;
+
     private readonly X509Certificate2Collection _authorities;
 
     private HostCertificate(X509Certificate2 own, X509Certificate2Collection chain, X509Certificate2Collection authorities)
@@ -40,7 +43,7 @@ internal sealed class HostCertificate
             own.RemoveAt(0);
             return new HostCertificate(certificate, own, authorities);
         }
-        catch (CryptographicException e)
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             throw new CertificateException(
                 $"{files.Key} is not the private key of the certificate in {files.Certificate}, in PEM and not encrypted: {e.Message}", e);
@@ -72,9 +75,10 @@ internal sealed class HostCertificate
             return null;
         X509ChainStatusFlags found = (chain?.ChainStatus ?? []).Aggregate(X509ChainStatusFlags.NoError, (all, one) => all | one.Status);
         string who = $"Its certificate ({CertificateNames.Of(shown)[0]})";
-        return found.HasFlag(X509ChainStatusFlags.NotTimeValid)
-            ? $"{who} is valid from {shown.NotBefore.ToUniversalTime():u} to {shown.NotAfter.ToUniversalTime():u}, which is not now."
-            : found.HasFlag(X509ChainStatusFlags.PartialChain) || found.HasFlag(X509ChainStatusFlags.UntrustedRoot) ? $"{who} is not of the authority that is configured here."
+        return (found & NotOfAuthority) != X509ChainStatusFlags.NoError ? $"{who} is not of the authority that is configured here."
+            : found.HasFlag(X509ChainStatusFlags.NotTimeValid)
+                ? $"{who} is valid from {shown.NotBefore.ToUniversalTime():u} to {shown.NotAfter.ToUniversalTime():u}, which is not now."
+            : found.HasFlag(X509ChainStatusFlags.NotValidForUsage) ? $"{who} is not for both servers and clients, as an agent's must be."
             : $"{who} was refused: {found}.";
     }
 

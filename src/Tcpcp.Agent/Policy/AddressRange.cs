@@ -11,24 +11,20 @@ internal readonly record struct AddressRange(IPNetwork Network)
     public static string? TryParse(string text, out AddressRange range)
     {
         range = default;
-        if (IPAddress.TryParse(text, out IPAddress? one) && one.ScopeId is 0)
+        if (IPAddress.TryParse(text, out IPAddress? one) && !text.Contains('%', StringComparison.Ordinal))
         {
             one = Plain(one);
             range = new AddressRange(new IPNetwork(one, one.AddressFamily == AddressFamily.InterNetwork ? 32 : 128));
             return null;
         }
 
-        if (IPNetwork.TryParse(text, out IPNetwork network) && text.Contains('/', StringComparison.Ordinal))
-        {
-            range = new AddressRange(network);
-            return null;
-        }
-
         string[] parts = text.Split('/');
-        return parts.Length == 2 && IPAddress.TryParse(parts[0], out IPAddress? address) && byte.TryParse(parts[1], out byte length)
-            && length <= (address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128)
-            ? $"'{text}' has bits set behind its prefix: a range begins with its lowest address."
-            : $"'{text}' is no address and no range such as 192.0.2.0/24 or 2001:db8::/64.";
+        if (parts.Length != 2 || !IPAddress.TryParse(parts[0], out IPAddress? first) || !IPNetwork.TryParse(text, out IPNetwork network))
+            return $"'{text}' is no address and no range such as 192.0.2.0/24 or 2001:db8::/64.";
+        if (first.IsIPv4MappedToIPv6)
+            return $"'{text}' is of IPv4-mapped addresses: write it as IPv4.";
+        range = new AddressRange(network);
+        return network.BaseAddress.Equals(first) ? null : $"'{text}' has bits set behind its prefix: a range begins with its lowest address, {network.BaseAddress}.";
     }
 
     public bool Contains(IPAddress address) => Network.Contains(Plain(address));

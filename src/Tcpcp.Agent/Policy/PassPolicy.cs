@@ -19,7 +19,7 @@ internal sealed class PassPolicy
     /// <param name="faults">Every fault of the rules is added, each a sentence that begins with its key: a policy with faults must not be used.</param>
     /// <param name="key">The configuration's key of the list.</param>
     public static PassPolicy Parse(IReadOnlyList<PolicyRuleOptions> rules, ICollection<string> faults, string key = DefaultKey) =>
-        new([.. rules.Select((rule, index) => PolicyRule.Parse(rule, string.Create(CultureInfo.InvariantCulture, $"{key}:{index}"), faults))], key);
+        new([.. rules.Select((rule, index) => PolicyRule.Parse(rule, $"{key}:{rule.Key ?? index.ToString(CultureInfo.InvariantCulture)}", faults))], key);
 
     /// <summary>May this origin pass these connections, as this application?</summary>
     /// <param name="origin">The name of its certificate; null: it has shown none.</param>

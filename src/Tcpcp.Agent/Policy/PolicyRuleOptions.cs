@@ -3,6 +3,9 @@ namespace Tcpcp.Agent.Policy;
 /// <summary>One rule of the policy as the configuration has it: what an origin may pass to this host. Nothing is allowed that no rule names.</summary>
 internal sealed record PolicyRuleOptions
 {
+    /// <summary>The rule's key within the list; null: its index.</summary>
+    public string? Key { get; init; }
+
     /// <summary>The name of the origin's certificate; <c>*</c>: any agent with a certificate of the authority.</summary>
     public string? Origin { get; init; }
 

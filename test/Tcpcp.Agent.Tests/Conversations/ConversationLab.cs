@@ -93,15 +93,23 @@ internal sealed class ConversationLab : IAsyncDisposable
 
     /// <summary>Puts a proxy that breaks the link between an agent that dials <see cref="Between"/> and that of host B.</summary>
     public LinkProxy Break(LinkFault fault) => _proxy = LinkProxy.Start(
-        _lab.AddHost("between", Between + "/24"), new IPEndPoint(IPAddress.Parse(Between), AgentPort), new IPEndPoint(IPAddress.Parse(B), AgentPort), fault);
+        AddBetween(), new IPEndPoint(IPAddress.Parse(Between), AgentPort), new IPEndPoint(IPAddress.Parse(B), AgentPort), fault);
+
+    /// <summary>A host for whoever stands between the agents.</summary>
+    public Host AddBetween() => _lab.AddHost("between", Between + "/24");
 
     /// <summary>Orders the application at one host to pass all that it has to another, or to whoever listens there.</summary>
-    public async Task OrderPassAsync(string from, string to, int port = AgentPort)
+    public Task OrderPassAsync(string from, string to, int port = AgentPort) => OrderAsync(from, $"pass {to}:{port}");
+
+    public async Task OrderAsync(string address, string order)
     {
-        ChildProcess process = _processes[from];
-        await process.Input!.WriteAsync(Encoding.ASCII.GetBytes($"pass {to}:{port}\n"));
+        ChildProcess process = _processes[address];
+        await process.Input!.WriteAsync(Encoding.ASCII.GetBytes(order + "\n"));
         await process.Input.FlushAsync();
     }
+
+    /// <summary>Returns when the application on that host has said a line with this beginning.</summary>
+    public Task LineAsync(string address, string beginning) => Until.True(() => Lines(_processes[address], beginning).Any(), s_limit, () => Log(address));
 
     /// <returns>Failure and owner, as the origin says, such as <c>None Destination</c>.</returns>
     public async Task<string> OutcomeAsync(string from, int number = 0)

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Google.Protobuf;
 using Tcpcp.Agent.Link;
+using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 
 namespace Tcpcp.Agent.Tests.Link;

@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using Google.Protobuf;
 using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Passing;
+using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 
 namespace Tcpcp.Agent.Tests.Link;
@@ -85,7 +87,17 @@ public sealed class LinkTests
     [Fact]
     public async Task A_pass_that_closes_its_link_says_so_and_leaves_the_others_alone()
     {
-        await using LinkPair pair = await LinkPair.StartAsync();
+        ConcurrentQueue<PassMessage> heard = [];
+        await using LinkPair pair = await LinkPair.StartAsync(async (link, _, token) =>
+        {
+            while (await link.ReceiveAsync(token) is { } message)
+            {
+                heard.Enqueue(message);
+                link.Send(message);
+            }
+
+            return null;
+        });
         using DestinationChannel channel = pair.Channel();
         (PassId first, PassId second) = (PassId.New(), PassId.New());
         IPassLink closed = await channel.ConnectAsync(first, CancellationToken.None);
@@ -94,10 +106,46 @@ public sealed class LinkTests
         await ReceiveAsync(closed);
         closed.Dispose();
         Assert.Throws<ObjectDisposedException>(() => closed.Send(Divert(first, 2)));
-        using IPassLink again = await channel.ConnectAsync(first, CancellationToken.None);
-        Assert.Equal(PassMessage.BodyOneofCase.Hangup, (await ReceiveAsync(again)).BodyCase); // what the destination heard
         other.Send(Divert(second, 3));
         Assert.Equal(3UL, (await ReceiveAsync(other)).Divert.Number);
+        Assert.Equal([(first, PassMessage.BodyOneofCase.Divert), (first, PassMessage.BodyOneofCase.Hangup), (second, PassMessage.BodyOneofCase.Divert)],
+            heard.Select(message => (PassMessages.IdOf(message)!.Value, message.BodyCase)));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_pass_that_has_ended_or_never_spoke_says_no_more(bool hasSpoken)
+    {
+        ConcurrentQueue<PassMessage> heard = [];
+        await using LinkPair pair = await LinkPair.StartAsync(async (link, _, token) =>
+        {
+            while (await link.ReceiveAsync(token) is { } message)
+            {
+                heard.Enqueue(message);
+                PassMessage answer = PassMessages.New(PassMessages.IdOf(message)!.Value, null);
+                answer.Forgotten = new Forgotten();
+                link.Send(answer);
+            }
+
+            return null;
+        });
+        using DestinationChannel channel = pair.Channel();
+        PassId pass = PassId.New();
+        using (IPassLink link = await channel.ConnectAsync(pass, CancellationToken.None))
+        {
+            if (hasSpoken)
+            {
+                link.Send(Divert(pass, 1));
+                await ReceiveAsync(link);
+            }
+        }
+
+        PassId next = PassId.New();
+        using IPassLink after = await channel.ConnectAsync(next, CancellationToken.None);
+        after.Send(Divert(next, 2));
+        await ReceiveAsync(after);
+        Assert.DoesNotContain(heard, message => message.BodyCase == PassMessage.BodyOneofCase.Hangup);
     }
 
     [Fact]

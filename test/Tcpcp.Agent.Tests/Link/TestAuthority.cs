@@ -12,10 +12,11 @@ internal sealed class TestAuthority : IDisposable
 
     private readonly X509Certificate2 _certificate;
 
-    public TestAuthority()
+    /// <param name="name">Its subject; authorities with the same one differ by their keys.</param>
+    public TestAuthority(string name = "test authority")
     {
         using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        CertificateRequest request = new("CN=test authority", key, HashAlgorithmName.SHA256);
+        CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         _certificate = request.CreateSelfSigned(s_notBefore, DateTimeOffset.UtcNow.AddDays(10));
     }

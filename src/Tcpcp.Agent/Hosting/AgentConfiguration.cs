@@ -1,0 +1,179 @@
+using System.Net;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+using Tcpcp.Agent.Link;
+using Tcpcp.Agent.Passing;
+using Tcpcp.Agent.Policy;
+using Tcpcp.Agent.Redirection;
+
+namespace Tcpcp.Agent.Hosting;
+
+/// <summary>What an agent is told by its operator: one JSON file. The keys are in <see cref="ConfigurationKey.All"/>.</summary>
+internal sealed record AgentConfiguration
+{
+    public const string Takeover = "takeover";
+    public const string Forward = "forward";
+
+    private static readonly TimeSpan s_day = TimeSpan.FromDays(1);
+
+    public required string Name { get; init; }
+
+    public required string Interface { get; init; }
+
+    public required IPEndPoint Listen { get; init; }
+
+    public required CertificateFiles Certificates { get; init; }
+
+    public IReadOnlyList<ConfiguredDestination> Destinations { get; init; } = [];
+
+    public required PassPolicy Policy { get; init; }
+
+    /// <summary><see cref="Takeover"/> or <see cref="Forward"/>.</summary>
+    public string Redirection { get; init; } = Takeover;
+
+    public string LocalSocket { get; init; } = "/run/tcpcp/agent.sock";
+
+    public string ApplicationsGroup { get; init; } = "tcpcp";
+
+    public string OperatorsGroup { get; init; } = "root";
+
+    public string JournalDirectory { get; init; } = "/run/tcpcp";
+
+    public bool TakesUnaware { get; init; }
+
+    /// <summary>Programs that take connections of processes that know nothing of tcpcp, by application name.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> Receivers { get; init; } = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
+
+    /// <summary>Null: passes in doubt are held until an operator or the destination decides.</summary>
+    public TimeSpan? AbandonAfter { get; init; }
+
+    public int MaxFrozen { get; init; } = 32;
+
+    public int MaxClients { get; init; } = 256;
+
+    public PassOptions Bounds { get; init; } = new();
+
+    public IPEndPoint? MetricsListen { get; init; }
+
+    public Uri? OtlpCollector { get; init; }
+
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Reads and validates a file.</summary>
+    /// <exception cref="ConfigurationException">It is not there, no JSON, or a key's value makes no sense.</exception>
+    public static AgentConfiguration Read(string path)
+    {
+        try
+        {
+            using FileStream file = File.OpenRead(path);
+            return Read(new ConfigurationBuilder().AddJsonStream(file).Build());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigurationException(path, $"the file cannot be read: {e.Message}", e);
+        }
+        catch (Exception e) when (e is FormatException or InvalidDataException or System.Text.Json.JsonException)
+        {
+            throw new ConfigurationException(path, $"the file is not a JSON object: {e.InnerException?.Message ?? e.Message}", e);
+        }
+    }
+
+    /// <exception cref="ConfigurationException">A key's value makes no sense.</exception>
+    public static AgentConfiguration Read(IConfiguration configuration)
+    {
+        ConfigurationReader reader = new(configuration);
+        reader.RequireKnownKeys();
+        AgentConfiguration read = new()
+        {
+            Name = reader.Text("name", Environment.MachineName),
+            Interface = reader.Text("interface"),
+            Listen = reader.EndPoint("listen"),
+            Certificates = new CertificateFiles(reader.Text("certificate:file"), reader.Text("certificate:key"), reader.Text("certificate:authority")),
+            Destinations = [.. reader.Names("destinations").Select(name => ReadDestination(reader, name))],
+            Policy = ReadPolicy(reader),
+            Redirection = reader.Text("redirection", Takeover),
+            LocalSocket = reader.Text("local:socket", "/run/tcpcp/agent.sock"),
+            ApplicationsGroup = reader.Text("local:applications-group", "tcpcp"),
+            OperatorsGroup = reader.Text("local:operators-group", "root"),
+            JournalDirectory = reader.Text("journal", "/run/tcpcp"),
+            TakesUnaware = reader.Flag("unaware", otherwise: false),
+            Receivers = reader.Names("receivers").ToDictionary(name => name, name => ReadCommand(reader, name), StringComparer.Ordinal),
+            AbandonAfter = reader.FindTime("in-doubt:abandon-after", TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)),
+            MaxFrozen = reader.Number("limits:frozen", 32, 1, 4096),
+            MaxClients = reader.Number("limits:clients", 256, 1, 10_000),
+            Bounds = ReadBounds(reader),
+            MetricsListen = reader.FindEndPoint("metrics:listen"),
+            OtlpCollector = ReadCollector(reader),
+            LogLevel = Enum.TryParse(reader.Text("log-level", "information"), ignoreCase: true, out LogLevel level) && Enum.IsDefined(level) ? level
+                : throw new ConfigurationException("log-level", "it is one of trace, debug, information, warning, error and critical."),
+        };
+        if (read.Redirection is not (Takeover or Forward))
+            throw new ConfigurationException("redirection", $"'{read.Redirection}' is neither takeover nor forward.");
+        if (read.Listen.Address.Equals(IPAddress.Any) || read.Listen.Address.Equals(IPAddress.IPv6Any))
+            throw new ConfigurationException("listen", "name one address of this host: links to other agents come from it too, and must not come from a service address.");
+        if (read.Destinations.FirstOrDefault(destination => destination.Host.Name == read.Name) is not null)
+            throw new ConfigurationException($"destinations:{read.Name}", "this agent cannot pass connections to itself.");
+        return read;
+    }
+
+    private static ConfiguredDestination ReadDestination(ConfigurationReader reader, string name)
+    {
+        IPEndPoint address = reader.EndPoint($"destinations:{name}:address");
+        string key = $"destinations:{name}:packets";
+        IPAddress[] packets = [.. reader.List(key, address.Address.ToString()).Select(text => IPAddress.TryParse(text, out IPAddress? one) ? one
+            : throw new ConfigurationException(key, $"'{text}' is not an address."))];
+        if (packets.DistinctBy(one => one.AddressFamily).Count() != packets.Length)
+            throw new ConfigurationException(key, "name one address of each family at most.");
+        return new ConfiguredDestination(new OtherHost(name, packets), address);
+    }
+
+    private static PassPolicy ReadPolicy(ConfigurationReader reader)
+    {
+        List<string> faults = [];
+        PassPolicy policy = PassPolicy.Parse(
+            [.. reader.Names("policy").Select(rule => new PolicyRuleOptions
+            {
+                Origin = reader.Find($"policy:{rule}:origin"),
+                Applications = reader.List($"policy:{rule}:applications"),
+                Addresses = reader.List($"policy:{rule}:addresses"),
+                Ports = reader.List($"policy:{rule}:ports"),
+            })], faults);
+        return faults.Count == 0 ? policy : throw new ConfigurationException("policy", string.Join(' ', faults));
+    }
+
+    private static IReadOnlyList<string> ReadCommand(ConfigurationReader reader, string name)
+    {
+        string key = $"receivers:{name}:command";
+        IReadOnlyList<string> command = reader.List(key);
+        return command.Count > 0 && Path.IsPathRooted(command[0]) ? command
+            : throw new ConfigurationException(key, "name a program by its whole path, and its arguments, as a list.");
+    }
+
+    private static PassOptions ReadBounds(ConfigurationReader reader)
+    {
+        PassOptions usual = new();
+        TimeSpan least = TimeSpan.FromMilliseconds(10);
+        PassOptions bounds = new()
+        {
+            OfferLifetime = reader.Time("bounds:offer-lifetime", usual.OfferLifetime, TimeSpan.FromMilliseconds(100), s_day),
+            AnswerTime = reader.Time("bounds:answer", usual.AnswerTime, least, s_day),
+            DecisionTime = reader.Time("bounds:decision", usual.DecisionTime, least, s_day),
+            QuiesceTime = reader.Time("bounds:quiesce", usual.QuiesceTime, TimeSpan.Zero, s_day),
+            HoldTime = reader.Time("bounds:hold", usual.HoldTime, least, s_day),
+            HoldBytes = reader.Number("bounds:hold-bytes", usual.HoldBytes, 4096, 1 << 30),
+            ResolveBackOff = reader.Time("bounds:resolve-first", usual.ResolveBackOff, TimeSpan.FromMilliseconds(1), s_day),
+            ResolveBackOffMax = reader.Time("bounds:resolve-longest", usual.ResolveBackOffMax, TimeSpan.FromMilliseconds(1), s_day),
+            MaxQueueBytes = reader.Number("limits:queue-bytes", usual.MaxQueueBytes, 4096, 1 << 30),
+        };
+        return bounds.ResolveBackOff <= bounds.ResolveBackOffMax ? bounds
+            : throw new ConfigurationException("bounds:resolve-longest", "it is shorter than bounds:resolve-first.");
+    }
+
+    private static Uri? ReadCollector(ConfigurationReader reader) => reader.Find("metrics:otlp") is not { } text ? null
+        : Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" ? uri
+        : throw new ConfigurationException("metrics:otlp", $"'{text}' is not an address. Write for instance http://192.0.2.9:4318.");
+}
+
+/// <summary>Another agent that connections can be passed to.</summary>
+/// <param name="Address">Where its agent listens.</param>
+internal sealed record ConfiguredDestination(OtherHost Host, IPEndPoint Address);

@@ -1,0 +1,180 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Tcpcp.Agent.Local;
+using Tcpcp.Client;
+using Tcpcp.Core;
+
+namespace Tcpcp.Agent.Hosting;
+
+/// <summary>
+/// One drain: its passes are begun as fast as the operator allows, a bounded number is under way at a time, and the rest runs on meanwhile. What cannot be passed
+/// goes on where it was, and is told by name.
+/// </summary>
+internal sealed class AgentDrain(AgentHost agent, DrainOrder order)
+{
+    private readonly SemaphoreSlim _room = new(agent.Configuration.MaxFrozen);
+    private readonly Lock _lock = new();
+    private DateTime _nextBegin = DateTime.MinValue;
+    private int _turn;
+    private int _done;
+    private int _total;
+
+    /// <summary>Passes, and says what became of each connection.</summary>
+    /// <param name="stop">Begins no new pass; what is under way ends.</param>
+    public async IAsyncEnumerable<DrainProgress> RunAsync([EnumeratorCancellation] CancellationToken stop)
+    {
+        Require();
+        Channel<DrainProgress> progress = Channel.CreateUnbounded<DrainProgress>(new UnboundedChannelOptions { SingleReader = true });
+        Task all = Task.WhenAll(Parts().Select(part => RunAsync(part, progress.Writer, stop)));
+        _ = all.ContinueWith(_ => progress.Writer.TryComplete(), TaskScheduler.Default);
+        await foreach (DrainProgress one in progress.Reader.ReadAllAsync(CancellationToken.None))
+            yield return one;
+        await all;
+    }
+
+    private void Require()
+    {
+        if (order.Destinations.Count == 0)
+            throw new OperationRefusedException("Name the agent that takes the connections.");
+        if (order.Destinations.FirstOrDefault(name => !agent.Channels.ContainsKey(name)) is { } unknown)
+            throw new OperationRefusedException($"No agent named '{unknown}' is configured here. There are: {string.Join(", ", agent.Channels.Keys.Order(StringComparer.Ordinal))}.");
+        string[] registered = [.. agent.Local.Applications.Select(application => application.Name)];
+        if (order.Applications.Except(registered, StringComparer.Ordinal).FirstOrDefault() is { } absent)
+            throw new OperationRefusedException($"No application named '{absent}' is registered here. There are: {string.Join(", ", registered)}.");
+        if (order.ProcessId != 0 && !agent.Configuration.TakesUnaware)
+            throw new OperationRefusedException("This agent does not pass connections of processes that know nothing of tcpcp: set \"unaware\": true in its configuration.");
+        if (order.ProcessId != 0 && order.AsApplication.Length == 0)
+            throw new OperationRefusedException("Say what takes the connection at the destination (--as NAME): an application registered there, or one of its receivers.");
+    }
+
+    // Connections by the program that has them.
+    private List<DrainPart> Parts()
+    {
+        if (order.ProcessId != 0)
+            return [new DrainPart(order.AsApplication, [], new UnawareSocket(order.ProcessId, order.Descriptor))];
+        if (order.Connections.Count == 0)
+        {
+            IEnumerable<string> names = order.Applications.Count > 0 ? order.Applications : agent.Local.Applications.Select(application => application.Name);
+            return [.. names.Select(name => new DrainPart(name, [], null))];
+        }
+
+        ConnectionOwners owners = ConnectionOwners.Of(agent.Local.Applications, order.Connections);
+        List<DrainPart> parts = [.. owners.ByApplication.Select(owner => new DrainPart(owner.Key, [.. owner], null))];
+        foreach (FourTuple connection in owners.Others)
+        {
+            parts.Add(owners.SocketOf(connection) is { } socket && agent.Configuration.TakesUnaware && order.AsApplication.Length > 0
+                ? new DrainPart(order.AsApplication, [connection], socket)
+                : new DrainPart("", [connection], null));
+        }
+
+        return parts;
+    }
+
+    private async Task RunAsync(DrainPart part, ChannelWriter<DrainProgress> progress, CancellationToken stop)
+    {
+        if (part.Socket is { } socket)
+        {
+            await PassUnawareAsync(part, socket, progress, stop);
+            return;
+        }
+
+        if (part.Application.Length == 0)
+        {
+            Tell(progress, part, part.Connections, "", new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin,
+                $"No registered application has {part.Connections[0]}: it has ended, or its process knows nothing of tcpcp (then \"unaware\" and --as NAME are needed)."));
+            return;
+        }
+
+        int expected = 0;
+        try
+        {
+            WantedPasses wanted = new()
+            {
+                Connections = part.Connections,
+                Destination = order.Destinations.Count == 1 ? order.Destinations[0] : "",
+                AdmitAsync = AdmitAsync,
+            };
+            await foreach (WantedOutcome outcome in agent.Local.PassWantedAsync(part.Application, wanted, stop))
+            {
+                _room.Release();
+                Interlocked.Add(ref _total, outcome.Total - expected);
+                expected = outcome.Total;
+                Tell(progress, part, outcome.Connections, outcome.Destination, outcome.Result);
+            }
+        }
+        catch (OperationRefusedException e)
+        {
+            Tell(progress, part, part.Connections, "", new PassResult(PassFailure.NoApplication, ConnectionOwner.Origin, e.Message));
+        }
+    }
+
+    private async Task PassUnawareAsync(DrainPart part, UnawareSocket socket, ChannelWriter<DrainProgress> progress, CancellationToken stop)
+    {
+        Interlocked.Increment(ref _total);
+        PassResult result;
+        string destination = "";
+        try
+        {
+            destination = await AdmitAsync(stop);
+            try
+            {
+                result = await socket.PassAsync(agent, part.Application, destination);
+            }
+            finally
+            {
+                _room.Release();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            result = new PassResult(PassFailure.Cancelled, ConnectionOwner.Origin, "The drain was stopped before its turn came.");
+        }
+
+        Tell(progress, part, part.Connections, destination, result);
+    }
+
+    // Waits for its turn by the operator's rate and for room, and takes the destinations in turn.
+    private async ValueTask<string> AdmitAsync(CancellationToken cancellationToken)
+    {
+        TimeSpan wait = TimeSpan.Zero;
+        int turn;
+        lock (_lock)
+        {
+            turn = _turn++;
+            if (order.Rate > 0)
+            {
+                DateTime now = DateTime.UtcNow;
+                _nextBegin = _nextBegin > now ? _nextBegin : now;
+                wait = _nextBegin - now;
+                _nextBegin += TimeSpan.FromSeconds(1.0 / order.Rate);
+            }
+        }
+
+        await _room.WaitAsync(cancellationToken);
+        try
+        {
+            if (wait > TimeSpan.Zero)
+                await Task.Delay(wait, cancellationToken);
+            return order.Destinations[turn % order.Destinations.Count];
+        }
+        catch
+        {
+            _room.Release();
+            throw;
+        }
+    }
+
+    private void Tell(ChannelWriter<DrainProgress> progress, DrainPart part, IReadOnlyList<FourTuple> connections, string destination, PassResult result)
+    {
+        int done = Interlocked.Increment(ref _done);
+        int total = Math.Max(done, Volatile.Read(ref _total));
+        foreach (FourTuple? connection in connections.Count == 0 ? [null] : connections.Cast<FourTuple?>())
+            progress.TryWrite(new DrainProgress(connection, part.Application, destination, result, Blackout: null, done, total));
+    }
+}
+
+/// <summary>Connections that one program has.</summary>
+/// <param name="Application">Its registered name, or that of what takes them at the destination; empty: nobody has them.</param>
+/// <param name="Connections">Which; empty: all.</param>
+/// <param name="Socket">Of a process that knows nothing of tcpcp.</param>
+internal sealed record DrainPart(string Application, IReadOnlyList<FourTuple> Connections, UnawareSocket? Socket);

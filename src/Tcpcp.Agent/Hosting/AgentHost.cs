@@ -1,0 +1,239 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Tcpcp.Agent.Journal;
+using Tcpcp.Agent.Link;
+using Tcpcp.Agent.Local;
+using Tcpcp.Agent.Passing;
+using Tcpcp.Agent.Redirection;
+using Tcpcp.Client;
+using Tcpcp.Core;
+using Tcpcp.Core.Passing;
+using Tcpcp.Core.Wire;
+using FourTuple = Tcpcp.Core.FourTuple;
+
+namespace Tcpcp.Agent.Hosting;
+
+/// <summary>
+/// The agent of a host: takes connections from its applications and from other agents, and passes them. Started on a thread in the host's network namespace,
+/// where all threads of the process must be.
+/// </summary>
+internal sealed class AgentHost : IAsyncDisposable
+{
+    private readonly AgentConfiguration _configuration;
+    private readonly ILogger _log;
+    private readonly FileJournal _journal;
+    private readonly HostServices _host;
+    private readonly DestinationSide _destination;
+    private readonly Dictionary<string, DestinationChannel> _channels = new(StringComparer.OrdinalIgnoreCase);
+    private readonly PassClaims _claims;
+    private readonly CancellationTokenSource _stopping = new();
+    private LocalServer? _local;
+    private AgentServer? _server;
+    private MetricsExport? _export;
+
+    private AgentHost(AgentConfiguration configuration, ILogger log, FileJournal journal, PassTelemetry telemetry)
+    {
+        (_configuration, _log, _journal, Telemetry) = (configuration, log, journal, telemetry);
+        Dictionary<string, OtherHost> others = configuration.Destinations.ToDictionary(one => one.Host.Name, one => one.Host, StringComparer.OrdinalIgnoreCase);
+        _host = HostServices.Open(configuration.Interface, configuration.Bounds with { AbandonAfter = configuration.AbandonAfter }, journal,
+            sockets => configuration.Redirection == AgentConfiguration.Forward
+                ? new Forward(configuration.Interface, others.Values, sockets) : new Takeover(configuration.Interface, sockets),
+            name => others.GetValueOrDefault(name), telemetry.SpanOf);
+        _destination = new DestinationSide(_host, telemetry.Observe, configuration.Policy, telemetry.Observe);
+        _claims = new PassClaims(_host, _destination.FindReceiver, TakeUnexpected);
+    }
+
+    public PassTelemetry Telemetry { get; }
+
+    public HostServices Host => _host;
+
+    public AgentConfiguration Configuration => _configuration;
+
+    public FileJournal Journal => _journal;
+
+    public DestinationSide Destination => _destination;
+
+    public LocalServer Local => _local ?? throw new InvalidOperationException("The agent has not started.");
+
+    public IReadOnlyDictionary<string, DestinationChannel> Channels => _channels;
+
+    /// <summary>Where agents reach it.</summary>
+    public IPEndPoint EndPoint => _server!.EndPoint;
+
+    /// <exception cref="IOException">The journal, an address or the local socket cannot be used; the message says why.</exception>
+    public static async Task<AgentHost> StartAsync(AgentConfiguration configuration, ILogger log, PassObserver? observer = null)
+    {
+        PassTelemetry telemetry = new(log, observer);
+        FileJournal journal = FileJournal.Open(configuration.JournalDirectory);
+        AgentHost? agent = null;
+        try
+        {
+            if (journal.Damage is { } damage)
+                log.JournalDamaged(damage);
+            agent = new AgentHost(configuration, log, journal, telemetry);
+            await agent.StartAsync();
+            return agent;
+        }
+        catch
+        {
+            if (agent is not null)
+                await agent.DisposeAsync();
+            else
+                journal.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Passes connections to the agent of that name.</summary>
+    public Task<PassResult> PassAsync(PassRequest request, string destination, CancellationToken cancellationToken) =>
+        _channels.TryGetValue(destination, out DestinationChannel? channel)
+            ? OriginPass.RunAsync(_host, request, channel.ConnectAsync, _host.FindHost(channel.Destination.Name)!, Telemetry.Observe, cancellationToken)
+            : Task.FromResult(new PassResult(PassFailure.DestinationUnreachable, Core.ConnectionOwner.Origin,
+                $"No agent named '{destination}' is configured: add it to destinations, or name one of: {string.Join(", ", _channels.Keys.Order(StringComparer.Ordinal))}."));
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        if (_local is not null)
+            await _local.DisposeAsync();
+        if (_server is not null)
+            await _server.DisposeAsync();
+        foreach (DestinationChannel channel in _channels.Values)
+            channel.Dispose();
+        _export?.Dispose();
+        _host.Dispose();
+        _journal.Dispose();
+        Telemetry.Dispose();
+        _stopping.Dispose();
+    }
+
+    private async Task StartAsync()
+    {
+        AgentCredentials credentials = AgentCredentials.Open(_configuration.Certificates, Telemetry.Observe);
+        foreach (ConfiguredDestination destination in _configuration.Destinations)
+        {
+            _channels[destination.Host.Name] = new DestinationChannel(
+                new DestinationAddress(destination.Host.Name, destination.Address), _configuration.Listen.Address, credentials, Telemetry.Observe);
+        }
+
+        AgentOperations operations = new(this);
+        operations.AddGauges();
+        _export = new MetricsExport(_configuration);
+
+        // First the passes of an earlier agent: no answer may be given that does not know of them, and no pass of their connections may begin.
+        List<JournalRecord> ofOrigin = [];
+        foreach (JournalRecord record in _journal.ReadAtStart())
+        {
+            PassId pass = JournalRecords.IdOf(record);
+            _claims.Expect(pass, record.Side == JournalSide.Origin ? HostRole.Origin : HostRole.Destination);
+            if (record.Side == JournalSide.Destination)
+            {
+                _destination.Recover(record, _claims, _stopping.Token);
+                continue;
+            }
+
+            _host.OriginPasses.BeginRecovery(pass, record.Connections.Select(EndPointWire.FromMessage));
+            ofOrigin.Add(record);
+        }
+
+        _server = await AgentServer.StartAsync(new AgentServerOptions
+        {
+            EndPoint = _configuration.Listen,
+            Credentials = credentials,
+            Serve = _destination.ServeAsync,
+            Describe = () => new PingReply { AgentVersion = AgentVersion.Current, Host = _configuration.Name, Incarnation = Google.Protobuf.ByteString.CopyFrom(_journal.Incarnation.ToByteArray()) },
+            Observer = Telemetry.Observe,
+            Listen = _export.Listen,
+            Map = _export.Map,
+        });
+        _local = LocalServer.Start(
+            new LocalServices
+            {
+                Host = _configuration.Name,
+                Version = AgentVersion.Current,
+                Incarnation = _journal.Incarnation,
+                Destinations = () => [.. _channels.Keys.Order(StringComparer.Ordinal)],
+                TryRegister = _destination.TryRegister,
+                Unregister = _destination.Unregister,
+                PassAsync = PassAsync,
+                Operations = operations,
+                KnownPasses = _claims,
+            },
+            new LocalServerOptions
+            {
+                Path = _configuration.LocalSocket,
+                ApplicationGroup = _configuration.ApplicationsGroup,
+                OperatorGroup = _configuration.OperatorsGroup,
+                MaxClients = _configuration.MaxClients,
+            },
+            what => _log.Local(what.Kind, what.Program, what.ProcessId, what.Detail));
+        foreach (JournalRecord record in ofOrigin)
+            _ = RecoverAsync(record);
+        foreach (DestinationChannel channel in _channels.Values)
+            channel.KeepWarm();
+        _log.Ready(_configuration.Name, AgentVersion.Current, EndPoint.ToString(), _configuration.LocalSocket, _configuration.JournalDirectory, _journal.Incarnation);
+    }
+
+    private async Task RecoverAsync(JournalRecord record)
+    {
+        FourTuple[] connections = [.. record.Connections.Select(EndPointWire.FromMessage)];
+        try
+        {
+            using KnownPass? claim = await _claims.FindAsync(JournalRecords.IdOf(record), HostRole.Origin, connections, _stopping.Token);
+            Task<PassResult> outcome = OriginPass.RecoverAsync(_host, record, ConnectTo(record.Destination),
+                claim is null ? [] : PassClaims.TakeSockets(claim, connections), _destination.FindReceiver(record.Application), Telemetry.Observe);
+            _host.OriginPasses.EndRecovery(connections);
+            await ConcludeAsync(outcome, claim);
+        }
+        catch (OperationCanceledException)
+        {
+            // The agent stops; the journal has it.
+        }
+        catch (Exception e)
+        {
+            _log.Failed($"The pass {JournalRecords.IdOf(record)} of {connections[0]} could not be recovered.", e);
+        }
+    }
+
+    private static async Task ConcludeAsync(Task<PassResult> outcome, KnownPass? claim)
+    {
+        PassResult result = await outcome;
+        claim?.Conclude(result);
+    }
+
+    private LinkOpening ConnectTo(string destination) => _channels.TryGetValue(destination, out DestinationChannel? channel)
+        ? channel.ConnectAsync
+        : (_, _) => throw new LinkException($"No agent named '{destination}' is configured any more: add it to destinations, so that its verdict can be heard.");
+
+    // This agent's journal does not know of the pass: it was lost, or the pass has ended. Only what the application noted counts.
+    private void TakeUnexpected(KnownPass claim) => _ = TakeUnexpectedAsync(claim);
+
+    private async Task TakeUnexpectedAsync(KnownPass claim)
+    {
+        using KnownPass taken = claim;
+        try
+        {
+            if (claim.Role == HostRole.Destination)
+            {
+                _destination.TakeClaim(claim.Pass, claim.Terms.Ticket, claim.IsLive, PassClaims.TakeSockets(claim, claim.Connections));
+                if (!claim.IsLive)
+                    claim.Withdraw();
+                return;
+            }
+
+            if (_host.OriginPasses.Find(claim.Pass) is { } running)
+            {
+                await ConcludeAsync(running.Outcome, claim); // the application has only lost its session
+                return;
+            }
+
+            Task<PassResult> outcome = OriginPass.RecoverFromApplicationAsync(_host, claim.Pass, claim.Terms, claim.Application, claim.Destination, claim.State,
+                PassClaims.TakeSockets(claim, claim.Connections), claim.Connections, ConnectTo(claim.Destination), Telemetry.Observe);
+            await ConcludeAsync(outcome, claim);
+        }
+        catch (Exception e)
+        {
+            _log.Failed($"The pass {claim.Pass} that an application knows of could not be settled.", e);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+using Microsoft.Extensions.Logging;
+using Tcpcp.Agent.Passing;
+using Tcpcp.Core;
+
+namespace Tcpcp.Agent.Hosting;
+
+/// <summary>What the agent says to its log. Event ids are stable.</summary>
+internal static partial class AgentLog
+{
+    [LoggerMessage(1, LogLevel.Information, "Agent {Name} ({Version}) is ready: agents at {Listen}, programs at {LocalSocket}, journal {Journal} ({Incarnation}).")]
+    public static partial void Ready(this ILogger log, string name, string version, string listen, string localSocket, string journal, Guid incarnation);
+
+    [LoggerMessage(2, LogLevel.Information, "The agent stops.")]
+    public static partial void Stopping(this ILogger log);
+
+    [LoggerMessage(3, LogLevel.Error, "The journal was damaged and begins anew, as another incarnation: {Damage}")]
+    public static partial void JournalDamaged(this ILogger log, string damage);
+
+    [LoggerMessage(10, LogLevel.Debug, "{Connection}: {Side} {Action} {Detail} [pass {Pass}]")]
+    public static partial void Step(this ILogger log, FourTuple connection, PassSide side, PassAction action, string detail, PassId pass);
+
+    [LoggerMessage(11, LogLevel.Information, "{Connection}: passed to {Destination}. [pass {Pass}]")]
+    public static partial void Passed(this ILogger log, FourTuple connection, string destination, PassId pass);
+
+    [LoggerMessage(12, LogLevel.Information, "{Connection}: came from {Origin}, blackout {BlackoutMicroseconds} us, {Held} held packets replayed. [pass {Pass}]")]
+    public static partial void Came(this ILogger log, FourTuple connection, string origin, long blackoutMicroseconds, int held, PassId pass);
+
+    [LoggerMessage(13, LogLevel.Warning, "{Connection}: not passed to {Destination}, owner {Owner}: {Detail} [pass {Pass}]")]
+    public static partial void NotPassed(this ILogger log, FourTuple connection, string destination, ConnectionOwner owner, string detail, PassId pass);
+
+    [LoggerMessage(14, LogLevel.Warning, "{Connection}: refused to {Origin}: {Detail} [pass {Pass}]")]
+    public static partial void Refused(this ILogger log, FourTuple connection, string origin, string detail, PassId pass);
+
+    [LoggerMessage(15, LogLevel.Warning, "{Connection}: in doubt, {Destination} is asked: {Detail} [pass {Pass}]")]
+    public static partial void InDoubt(this ILogger log, FourTuple connection, string destination, string detail, PassId pass);
+
+    [LoggerMessage(16, LogLevel.Error, "{Connection}: {Side}: {Detail} [pass {Pass}]")]
+    public static partial void Broken(this ILogger log, FourTuple connection, PassSide side, string detail, PassId pass);
+
+    [LoggerMessage(17, LogLevel.Information, "{Connection}: an earlier agent left it at {Record}; going on. [pass {Pass}]")]
+    public static partial void Recovered(this ILogger log, FourTuple connection, string record, PassId pass);
+
+    [LoggerMessage(30, LogLevel.Information, "{Detail}")]
+    public static partial void Link(this ILogger log, string detail);
+
+    [LoggerMessage(31, LogLevel.Warning, "{Detail}")]
+    public static partial void LinkTrouble(this ILogger log, string detail);
+
+    [LoggerMessage(40, LogLevel.Error, "{Detail}")]
+    public static partial void Failed(this ILogger log, string detail, Exception exception);
+}

@@ -1,0 +1,70 @@
+namespace Tcpcp.Agent.Hosting;
+
+/// <summary>A key of the agent's configuration, as docs/configuration.md has it.</summary>
+/// <param name="Name">With colons between its parts; <c>*</c> stands for a name of the operator's choice.</param>
+/// <param name="Default">As it would be written; empty: the key must be there; "none": there need not be a value.</param>
+/// <param name="Meaning">What it is, with the unit.</param>
+/// <param name="Danger">What can go wrong by another value; empty if nothing much.</param>
+internal sealed record ConfigurationKey(string Name, string Default, string Meaning, string Danger = "")
+{
+    public const string None = "none";
+
+    /// <summary>Every key there is.</summary>
+    public static IReadOnlyList<ConfigurationKey> All { get; } =
+    [
+        new("name", "the host's name", "Name of this agent: its certificate has it, and other agents call it so."),
+        new("interface", "", "The interface that peers and the other hosts are behind."),
+        new("listen", "", "Address and port that other agents connect to: an address of this host alone.",
+            "A service address moves away with its connections, and the link with it."),
+        new("certificate:file", "", "PEM file of this host's certificate. Read again when it changes."),
+        new("certificate:key", "", "PEM file of its private key; readable by the agent alone."),
+        new("certificate:authority", "", "PEM file of the authority that has signed the certificates of all agents.",
+            "Who has a certificate of it can reach the agent; what it may pass says the policy."),
+        new("destinations:*:address", "", "Address and port of another agent, by its name."),
+        new("destinations:*:packets", "the address", "Addresses to which packets for it are forwarded, one of each family, as a list."),
+        new("policy:*:origin", "", "Of each rule in the list: the agent that may pass connections to this host, by its certificate's name; *: any."),
+        new("policy:*:applications", "", "Names of the applications that it may pass connections of; *: any.", "They get whatever state and data it makes up."),
+        new("policy:*:addresses", "", "Local addresses of connections that it may pass, single or as networks (192.0.2.0/24); *: any.",
+            "It can make this host speak from any of them."),
+        new("policy:*:ports", "", "Local ports of connections that it may pass, single or as ranges (8000-8099); *: any."),
+        new("redirection", "takeover", "How packets follow a connection: takeover (the address moves) or forward (its host sends them on).",
+            "With takeover all connections of an address move at once; with forward the address's host must stay up."),
+        new("local:socket", "/run/tcpcp/agent.sock", "Path of the socket for programs of this host."),
+        new("local:applications-group", "tcpcp", "Group whose members may pass and receive connections.", "They receive other users' connections by name."),
+        new("local:operators-group", "root", "Group whose members may drain and settle passes."),
+        new("journal", "/run/tcpcp", "Directory of the journal, on a memory file system: it must not outlive a boot.",
+            "On a disk every step waits for it, and what it says after a boot is not true any more."),
+        new("unaware", "false", "Whether operators may pass connections of processes that know nothing of tcpcp (needs CAP_SYS_PTRACE).",
+            "The agent can take any descriptor of any process then."),
+        new("receivers:*:command", ConfigurationKey.None, "What takes connections of processes that know nothing of tcpcp, by application name: a program and its "
+            + "arguments as a list, started for each with the connection as descriptor 3 (LISTEN_FDS).", "It runs with the agent's user and group."),
+        new("in-doubt:abandon-after", ConfigurationKey.None, "Time after which a pass in doubt is given up: its frozen connections are closed silently. None: they are held.",
+            "If the destination never took them, they are lost."),
+        new("limits:frozen", "32", "Passes of one drain that are under way at a time."),
+        new("limits:clients", "256", "Programs that are connected to the local socket at a time."),
+        new("limits:queue-bytes", "67108864", "Longest queue of a connection that is passed or taken, in bytes."),
+        new("bounds:offer-lifetime", "10s", "How long an offer from another agent stays open."),
+        new("bounds:answer", "2s", "How long the origin waits for an answer before anything was sent."),
+        new("bounds:decision", "2s", "How long the decision may take from the last piece of the transfer on."),
+        new("bounds:quiesce", "30ms", "How long the origin waits for the send queue to drain. What is left is carried."),
+        new("bounds:hold", "5s", "How long packets of a connection are held at most."),
+        new("bounds:hold-bytes", "16777216", "How many bytes of packets are held for a connection; more is dropped, and the peer sends it again."),
+        new("bounds:resolve-first", "50ms", "First pause between two questions about a verdict; it doubles."),
+        new("bounds:resolve-longest", "5s", "Longest pause between two questions."),
+        new("metrics:listen", ConfigurationKey.None, "Address and port of /metrics and /healthz (plain HTTP).", "Anybody who reaches it can read it."),
+        new("metrics:otlp", ConfigurationKey.None, "Address of an OpenTelemetry collector (OTLP over HTTP) that gets traces and metrics."),
+        new("log-level", "information", "trace, debug, information, warning, error or critical."),
+    ];
+
+    /// <summary>The key that a name in a file stands for; null if there is none.</summary>
+    public static ConfigurationKey? Find(string name)
+    {
+        string[] parts = name.Split(':');
+        return All.FirstOrDefault(key => Matches(key.Name.Split(':'), parts));
+    }
+
+    // A list's elements have numbers below its key.
+    private static bool Matches(string[] key, string[] parts) =>
+        (parts.Length == key.Length || (parts.Length == key.Length + 1 && int.TryParse(parts[^1], out _)))
+        && key.Zip(parts).All(pair => pair.First == "*" || pair.First.Equals(pair.Second, StringComparison.OrdinalIgnoreCase));
+}
