@@ -5,6 +5,18 @@ using Tcpcp.Agent.Passing;
 using Tcpcp.Core;
 using Tcpcp.PassProcess;
 
+if (args is ["agent", ..])
+{
+    await AgentProgram.RunAsync(args[1..]);
+    return;
+}
+
+if (args is ["application", ..])
+{
+    await ClientApplication.RunAsync(args[1..]);
+    return;
+}
+
 // LISTEN_ADDRESS:PORT AGENT_ADDRESS:PORT JOURNAL_DIRECTORY BYTES_PER_SECOND [take|refuse] [SIDE:ACTION]
 // Orders on standard input: "pass ADDRESS:PORT". With SIDE:ACTION the process kills itself (SIGKILL) when its agent has come to that step.
 bool refuses = args.Length > 4 && args[4] == "refuse";

@@ -100,7 +100,8 @@ public sealed class AgentClient : IAsyncDisposable
     public async Task<PassResult> PassAsync(PassOrder order, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(order);
-        ArgumentException.ThrowIfNullOrEmpty(order.Destination);
+        if (order.Destination.Length == 0)
+            throw new ArgumentException("The pass names no destination.", nameof(order));
         if (order.Sockets.Count is 0 or > LocalProtocol.MaxConnections)
             throw new ArgumentException($"A pass takes 1 to {LocalProtocol.MaxConnections} connections.", nameof(order));
         AgentConnection connection = await ConnectedAsync(cancellationToken);
@@ -244,7 +245,7 @@ public sealed class AgentClient : IAsyncDisposable
         switch (message.BodyCase)
         {
             case BodyOneofCase.Quiesce:
-                _ = Task.Run(() => _outgoing.QuiesceAsync(connection, message));
+                _outgoing.Quiesce(connection, message);
                 break;
             case BodyOneofCase.Passed:
                 _outgoing.Conclude(message);
@@ -339,14 +340,18 @@ public sealed class AgentClient : IAsyncDisposable
     {
         foreach (string application in _receivers.Keys)
         {
-            Task<LocalMessage> registering = RegisterAsync(connection, application, _disposing.Token);
-            while (!registering.IsCompleted)
+            LocalMessage question = new() { Request = _questions.NextNumber(), Register = new Register { Application = application } };
+            await connection.PostAsync(question, _disposing.Token);
+            LocalMessage answer;
+            do
             {
                 using LocalPacket packet = await connection.Channel.ReceiveAsync(_disposing.Token) ?? throw new AgentException("The agent went away.");
+                answer = packet.Message;
                 Handle(connection, packet);
-                if (packet.Message.BodyCase is BodyOneofCase.Registered or BodyOneofCase.Failed)
-                    await registering;
             }
+            while (answer.Request != question.Request || answer.BodyCase is not (BodyOneofCase.Registered or BodyOneofCase.Failed));
+            if (answer.BodyCase == BodyOneofCase.Failed)
+                throw new AgentException(answer.Failed.Reason);
         }
 
         await _outgoing.ResumeAsync(connection);

@@ -9,7 +9,7 @@ using FourTuple = Tcpcp.Core.FourTuple;
 namespace Tcpcp.Client;
 
 /// <summary>A pass that this program has asked for, and what it notes of it for an agent that is restarted meanwhile.</summary>
-internal sealed class OutgoingPass(ulong request, PassOrder order)
+internal sealed class OutgoingPass(ulong request, PassOrder order) : IDisposable
 {
     private readonly TaskCompletionSource<PassResult> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _quiescing = new();
@@ -32,27 +32,35 @@ internal sealed class OutgoingPass(ulong request, PassOrder order)
     /// <summary>The agent refused it as it was asked: it never was a pass.</summary>
     public bool WasTaken { get; private set; } = true;
 
-    /// <summary>The agent has begun: stops the program.</summary>
-    /// <returns>The answer.</returns>
-    public async Task<LocalMessage> QuiesceAsync(PassId pass, PassTerms terms, string destination)
+    /// <summary>The agent has begun: notes it, and lets the program stop.</summary>
+    public void Begin(PassId pass, PassTerms terms, string destination)
     {
-        (Pass, Terms, Destination) = (pass, terms, destination);
+        if (Pass is not null)
+            return;
+        (Terms, Destination) = (terms, destination);
+        CancellationToken given = _quiescing.Token;
+        _state = Task.Run(() => order.QuiesceAsync(given).AsTask(), CancellationToken.None);
+        Pass = pass;
+    }
+
+    /// <summary>Waits until the program has stopped.</summary>
+    /// <returns>What is said of it, but for the state.</returns>
+    public async Task<LocalMessage> QuiescedAsync()
+    {
         Quiesced quiesced = new();
         try
         {
-            _state = order.QuiesceAsync(_quiescing.Token).AsTask();
-            ReadOnlyMemory<byte> state = await _state;
+            ReadOnlyMemory<byte> state = await _state!;
             if (state.Length > LocalProtocol.MaxStateBytes)
                 quiesced.Objection = $"Its state has {state.Length} bytes; the limit is {LocalProtocol.MaxStateBytes}.";
         }
         catch (Exception e)
         {
             // Whatever the program's own code threw: the connections go on here.
-            _state ??= Task.FromResult(ReadOnlyMemory<byte>.Empty);
             quiesced.Objection = e.Message.Length > 0 ? e.Message : e.GetType().Name;
         }
 
-        return new LocalMessage { PassId = LocalWire.ToBytes(pass), Quiesced = quiesced };
+        return new LocalMessage { PassId = LocalWire.ToBytes(Pass!.Value), Quiesced = quiesced };
     }
 
     /// <summary>The agent's name for where they go.</summary>
@@ -111,8 +119,10 @@ internal sealed class OutgoingPass(ulong request, PassOrder order)
             _outcome.TrySetException(e); // of the program's own code: whoever waits must hear of it
         }
 
-        _quiescing.Dispose();
+        Dispose();
     }
+
+    public void Dispose() => _quiescing.Dispose();
 
     /// <summary>Nobody will say the outcome any more.</summary>
     public void Abandon(Exception reason) => _outcome.TrySetException(reason);

@@ -47,23 +47,15 @@ internal sealed class OutgoingPasses : IDisposable
         }
     }
 
-    public async Task QuiesceAsync(AgentConnection connection, LocalMessage message)
+    public void Quiesce(AgentConnection connection, LocalMessage message)
     {
         if (Find(message.Request) is not { } pass || LocalWire.PassOf(message) is not { } id ||
             LocalWire.TermsFrom(message.Quiesce.Ticket, message.Quiesce.Epoch) is not { } terms)
             return; // given up meanwhile
         foreach (Socket socket in pass.Order.Sockets)
             _epochs.AddOrUpdate(socket, new StrongBox<ulong>(terms.Epoch));
-        LocalMessage answer = await pass.QuiesceAsync(id, terms, message.Quiesce.Destination);
-        using LocalState state = LocalState.Of(answer.Quiesced.Objection.Length > 0 ? ReadOnlyMemory<byte>.Empty : pass.State);
-        (answer.Quiesced.State, answer.Quiesced.StateInDescriptor) = (state.Inline, state.IsInDescriptor);
-        if (await connection.PostAsync(answer, CancellationToken.None, state.Behind([])))
-            return;
-        AgentConnection current;
-        lock (_lock)
-            current = _connection;
-        if (current != connection)
-            await ClaimAsync(current, pass); // the agent was restarted while the program stopped
+        pass.Begin(id, terms, message.Quiesce.Destination);
+        _ = AnswerAsync(connection, pass);
     }
 
     public void Conclude(LocalMessage message)
@@ -114,6 +106,20 @@ internal sealed class OutgoingPasses : IDisposable
 
     private static PassResult Interrupted =>
         new(PassFailure.Interrupted, ConnectionOwner.Origin, "The agent went away before the pass began.");
+
+    private async Task AnswerAsync(AgentConnection connection, OutgoingPass pass)
+    {
+        LocalMessage answer = await pass.QuiescedAsync();
+        using LocalState state = LocalState.Of(answer.Quiesced.Objection.Length > 0 ? ReadOnlyMemory<byte>.Empty : pass.State);
+        (answer.Quiesced.State, answer.Quiesced.StateInDescriptor) = (state.Inline, state.IsInDescriptor);
+        if (await connection.PostAsync(answer, CancellationToken.None, state.Behind([])))
+            return;
+        AgentConnection current;
+        lock (_lock)
+            current = _connection;
+        if (current != connection)
+            await ClaimAsync(current, pass); // the agent was restarted while the program stopped
+    }
 
     private static async Task ClaimAsync(AgentConnection connection, OutgoingPass pass)
     {
