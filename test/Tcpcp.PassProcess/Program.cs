@@ -6,6 +6,18 @@ using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 using Tcpcp.PassProcess;
 
+if (args is ["agent", ..])
+{
+    await AgentProgram.RunAsync(args[1..]);
+    return;
+}
+
+if (args is ["application", ..])
+{
+    await ClientApplication.RunAsync(args[1..]);
+    return;
+}
+
 // Its arguments: ProcessOptions. Orders on standard input: "pass ADDRESS:PORT" and "go".
 ProcessOptions options = ProcessOptions.Parse(args);
 ThreadPool.SetMinThreads(8, 8);

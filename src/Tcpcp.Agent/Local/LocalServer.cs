@@ -55,7 +55,7 @@ internal sealed class LocalServer : IAsyncDisposable
     {
         LocalSession session = _sessions.Keys.FirstOrDefault(session => session.Names.Contains(application))
             ?? throw new OperationRefusedException($"No application named '{application}' is registered here.");
-        using WantedQuestion question = session.Ask(wanted, stop);
+        using WantedQuestion question = session.Ask(application, wanted, stop);
         await foreach (WantedOutcome outcome in question.OutcomesAsync())
             yield return outcome;
     }
@@ -104,7 +104,8 @@ internal sealed class LocalServer : IAsyncDisposable
         LocalSession session = new(this, new LocalChannel(socket, Options.MaxWaitingPackets), caller.ProcessId, rights);
         if (obstacle is not null)
         {
-            session.SendAway(obstacle);
+            using (session)
+                session.SendAway(obstacle);
             return;
         }
 
@@ -116,7 +117,8 @@ internal sealed class LocalServer : IAsyncDisposable
     private async Task Serve(LocalSession session, Task added)
     {
         await added;
-        await session.RunAsync();
+        using (session)
+            await session.RunAsync();
         _sessions.TryRemove(session, out _);
     }
 

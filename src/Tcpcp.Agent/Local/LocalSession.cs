@@ -10,7 +10,7 @@ using static Tcpcp.Core.Wire.LocalMessage;
 namespace Tcpcp.Agent.Local;
 
 /// <summary>The conversation with one program, until it disconnects or is sent away.</summary>
-internal sealed class LocalSession(LocalServer server, LocalChannel channel, int processId, CallerRights rights)
+internal sealed class LocalSession(LocalServer server, LocalChannel channel, int processId, CallerRights rights) : IDisposable
 {
     private readonly ConcurrentDictionary<string, LocalApplication> _applications = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _ended = new();
@@ -25,7 +25,7 @@ internal sealed class LocalSession(LocalServer server, LocalChannel channel, int
     public ICollection<string> Names => _applications.Keys;
 
     /// <summary>The program has gone.</summary>
-    public CancellationToken Ended => _ended.Token;
+    public CancellationToken Ended { get; private set; }
 
     public LocalServices Services => server.Services;
 
@@ -48,6 +48,7 @@ internal sealed class LocalSession(LocalServer server, LocalChannel channel, int
     /// <summary>Serves the program to its end.</summary>
     public async Task RunAsync()
     {
+        Ended = _ended.Token; // outlives its source
         try
         {
             if (!await GreetAsync())
@@ -82,7 +83,10 @@ internal sealed class LocalSession(LocalServer server, LocalChannel channel, int
 
     public void Close() => channel.Close();
 
-    public WantedQuestion Ask(WantedPasses wanted, CancellationToken stop) => _passes.Ask(this, wanted, stop);
+    public void Dispose() => _ended.Dispose();
+
+    public WantedQuestion Ask(string application, WantedPasses wanted, CancellationToken stop) =>
+        _passes.Ask(this, application, wanted, stop);
 
     private async ValueTask<bool> GreetAsync()
     {

@@ -79,15 +79,15 @@ internal sealed class SessionPasses
             session.Refuse(packet.Message, "No pass waits for this state.");
     }
 
-    public WantedQuestion Ask(LocalSession session, WantedPasses wanted, CancellationToken stop)
+    public WantedQuestion Ask(LocalSession session, string application, WantedPasses wanted, CancellationToken stop)
     {
         lock (_lock)
         {
-            WantedQuestion question = new(++_lastQuestion, wanted, stop, Forget, session.Options.QuiesceTime);
+            WantedQuestion question = new(++_lastQuestion, wanted, Forget, session.Options.QuiesceTime, stop);
             _wanted[question.Number] = question;
             if (_isEnded)
                 question.End();
-            LocalMessage message = new() { Request = question.Number, PassWanted = new PassWanted { Destination = wanted.Destination } };
+            LocalMessage message = new() { Request = question.Number, PassWanted = new PassWanted { Application = application, Destination = wanted.Destination } };
             message.PassWanted.Connections.Add(wanted.Connections.Select(EndPointWire.ToMessage));
             if (!session.Post(message))
                 question.End();

@@ -5,7 +5,7 @@ namespace Tcpcp.Agent.Local;
 
 /// <summary>One question to an application to pass connections, and the outcomes as they come. Thread-safe.</summary>
 internal sealed class WantedQuestion(
-    ulong number, WantedPasses wanted, CancellationToken stop, Action<WantedQuestion> forget, TimeSpan answerTime) : IDisposable
+    ulong number, WantedPasses wanted, Action<WantedQuestion> forget, TimeSpan answerTime, CancellationToken stop) : IDisposable
 {
     private readonly Channel<WantedOutcome> _outcomes = Channel.CreateUnbounded<WantedOutcome>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -19,6 +19,8 @@ internal sealed class SequencedPacketSocket : IDisposable
     /// <summary>Who connected; of a listening socket: this process.</summary>
     public PeerCredentials Credentials => PeerCredentials.Of(_socket.SafeHandle);
 
+    public bool IsDisposed => _isDisposed;
+
     /// <summary>Listens on a path. A file that a process has left there is replaced, unless somebody still listens.</summary>
     /// <param name="maxBytes">Limit of a packet.</param>
     /// <param name="mode">Of the socket's file: who may write to it may connect.</param>

@@ -89,6 +89,10 @@ internal sealed class PacketOutbox(SequencedPacketSocket socket, int capacity, T
                 return null;
             }
         }
+        catch (ObjectDisposedException e) when (!socket.IsDisposed)
+        {
+            throw new ArgumentException("A descriptor that was to be sent is closed.", nameof(descriptors), e);
+        }
         catch (Exception e) when (e is KernelException or ObjectDisposedException)
         {
             Close();
