@@ -279,7 +279,8 @@ internal sealed class DestinationPass
                     Report(PassAction.Broken, lost);
                 return null;
             case DestinationEffect.LeaveRepair:
-                _connections.Wake();
+                if (_connections.Wake() is { } broken)
+                    Report(PassAction.Broken, broken);
                 Report(PassAction.Woken);
                 return null;
             case DestinationEffect.OpenGate when _state is DestinationState.Accepted:

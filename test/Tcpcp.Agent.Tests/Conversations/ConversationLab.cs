@@ -142,6 +142,15 @@ internal sealed class ConversationLab : IAsyncDisposable
         await AssertNothingIsLeftAsync();
     }
 
+    /// <summary>Returns when one of the conversations was reset by the service; it takes no part in what follows.</summary>
+    public async Task OneIsResetAsync()
+    {
+        await Until.True(() => _conversations.Exists(conversation => conversation.End == "ConnectionReset"), s_limit, () => $"{Log(A)} {Log(B)}");
+        Conversation reset = Assert.Single(_conversations, conversation => conversation.End is not null);
+        _conversations.Remove(reset);
+        reset.Dispose();
+    }
+
     /// <summary>Returns when the peers have heard that their conversations have ended, without a wrong byte.</summary>
     public async Task EndedAsync()
     {
