@@ -7,6 +7,7 @@ using Tcpcp.Check;
 using Tcpcp.Gate;
 using Tcpcp.Lab;
 using Tcpcp.Lab.Capture;
+using Tcpcp.Linux.Namespaces;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Processes;
@@ -52,6 +53,8 @@ internal sealed class ConversationLab : IAsyncDisposable
 
     public Host Peer { get; }
 
+    public IPAddress ServiceAddress => _service.Address;
+
     public Host HostA { get; }
 
     public Host HostB { get; }
@@ -62,6 +65,13 @@ internal sealed class ConversationLab : IAsyncDisposable
     /// <param name="ipv6">The conversations; the agents speak IPv4 with each other.</param>
     public static async Task<ConversationLab> CreateAsync(bool ipv6 = false) =>
         new(await LabNetwork.CreateAsync(), Directory.CreateDirectory($"/dev/shm/tcpcp-test-{Guid.NewGuid():N}").FullName, ipv6);
+
+    /// <summary>Gives the journal on a host, before the application is started, a file system with so much room.</summary>
+    public void LimitJournal(string address, int kibibytes)
+    {
+        string directory = Directory.CreateDirectory(JournalOf(address)).FullName;
+        HostOf(address).Run(() => MountSystemCalls.MountFresh("tmpfs", directory, $"size={kibibytes}k"));
+    }
 
     /// <summary>Starts the application on a host, or starts it again.</summary>
     /// <param name="arguments">Further ones of <see cref="PassProcess.ProcessOptions"/>.</param>
@@ -161,6 +171,18 @@ internal sealed class ConversationLab : IAsyncDisposable
         }
     }
 
+    /// <summary>The peers have heard by FIN or RST that it is over, no byte before was wrong, and nothing of the pass is left.</summary>
+    public async Task AssertEndedAsync()
+    {
+        await EndedAsync();
+        await AssertNothingIsLeftAsync();
+        foreach (ConnectionReport connection in await JudgeAsync())
+        {
+            Assert.Equal([], connection.Findings
+                .Where(finding => finding.Kind is not (ContradictionKind.Reset or ContradictionKind.UnexpectedFin)).Select(finding => finding.Message));
+        }
+    }
+
     /// <summary>No closed gate, no open pass in a journal, the service address on one host.</summary>
     public async Task AssertNothingIsLeftAsync()
     {
@@ -205,7 +227,7 @@ internal sealed class ConversationLab : IAsyncDisposable
     private int OpenPasses(string address)
     {
         string copy = Directory.CreateDirectory(Path.Combine(_directory, Guid.NewGuid().ToString("N"))).FullName;
-        File.Copy(Path.Combine(JournalOf(address), "journal"), Path.Combine(copy, "journal"));
+        HostOf(address).Run(() => File.Copy(Path.Combine(JournalOf(address), "journal"), Path.Combine(copy, "journal"))); // it may have a file system of its own
         using FileJournal journal = FileJournal.Open(copy);
         return journal.ReadAtStart().Count;
     }
