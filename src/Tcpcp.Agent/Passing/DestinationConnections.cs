@@ -101,6 +101,8 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
             if (_dormant[i] is not { } dormant)
             {
                 _awake.Add(null);
+                if (_closedGates.Contains(names[i]))
+                    End(names[i], () => host.Gate.Open(names[i]), broken); // it could not be made again: what the peer sends is answered with an RST
                 continue;
             }
 
@@ -113,25 +115,25 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
             {
                 broken.Add($"{names[i]}: {e.Message}");
                 _awake.Add(null);
-                Abort(i, broken);
+                using (dormant)
+                    End(names[i], dormant.Abort, broken);
+                _dormant[i] = null;
             }
         }
 
         return broken.Count == 0 ? null : string.Join(' ', broken);
     }
 
-    private void Abort(int number, List<string> broken)
+    private void End(FourTuple name, Action openGate, List<string> broken)
     {
-        using DormantConnection dormant = _dormant[number]!;
-        _dormant[number] = null;
+        _closedGates.Remove(name);
         try
         {
-            dormant.Abort();
-            _closedGates.Remove(dormant.Connection);
+            openGate();
         }
         catch (Exception e) when (e is KernelException or SocketException)
         {
-            broken.Add(e.Message); // the gate is opened at the latest when the pass is forgotten
+            broken.Add($"{name}: {e.Message} Its gate may be closed still: tcpcp doctor --clean opens it.");
         }
     }
 
