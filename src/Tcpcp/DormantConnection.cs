@@ -229,6 +229,34 @@ public sealed class DormantConnection : IDisposable
         }
     }
 
+    /// <summary>Instead of the activation, when the kernel has refused it: the copy ends, and the peer learns it, as from a host whose program has failed.</summary>
+    internal void Abort()
+    {
+        if (_socket is { } socket)
+        {
+            _socket = null;
+            DissolveWhatIsLeft(socket);
+        }
+
+        _gate.Open(Connection);
+        // A segment of the peer's for a socket that is not there: the kernel answers it with an RST, at the peer's RCV.NXT.
+        using PeerSegmentSocket peer = PeerSegmentSocket.Open(Connection, _gate.Options.ArrivalMark);
+        peer.Deliver(new PeerSegment(_snapshot.RcvNxt, _snapshot.SndNxt, Window: 0));
+    }
+
+    private static void DissolveWhatIsLeft(SafeSocketHandle socket)
+    {
+        try
+        {
+            using (socket)
+                RawSocket.Dissolve(socket);
+        }
+        catch (Exception e) when (e is KernelException or ObjectDisposedException)
+        {
+            // It was dissolved, or closed, already.
+        }
+    }
+
     /// <summary>Discards the copy silently, unless it was activated.</summary>
     public void Dispose()
     {

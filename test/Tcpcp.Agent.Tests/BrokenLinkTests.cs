@@ -19,6 +19,8 @@ public sealed class BrokenLinkTests
     private const int Progress = 500_000;
     private const int LargeSendBuffer = 2 << 20; // the kernel doubles it; what is queued is more than one chunk of a transfer
 
+    private const int MoreThanALinkHolds = 8 << 20; // the rest of the transfer waits in the origin's call
+
     private static readonly Dictionary<string, LinkFault> s_faults = new(StringComparer.Ordinal)
     {
         ["before the transfer"] = new(IsTransfer, _ => 0),
@@ -62,9 +64,8 @@ public sealed class BrokenLinkTests
     }
 
     [Theory]
-    [InlineData("after the transfer", false)]
-    [InlineData("after the transfer", true)]
     [InlineData("before the verdict", false)]
+    [InlineData("before the verdict", true)]
     [InlineData("within the verdict", false)]
     [InlineData("after the verdict", false)]
     [InlineData("within Active", false)]
@@ -78,11 +79,26 @@ public sealed class BrokenLinkTests
         await AssertAtDestinationAsync(lab);
     }
 
-    [Fact]
-    public async Task So_does_one_that_breaks_after_a_transfer_of_several_chunks()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(LargeSendBuffer)]
+    public async Task So_does_one_that_breaks_after_the_transfer_when_the_destination_is_asked_after_its_verdict(int sendBuffer)
     {
-        await using ConversationLab lab = await BreakAsync(s_faults["after the transfer"], sendBuffer: LargeSendBuffer);
+        await using ConversationLab lab = await BreakAsync(s_faults["after the transfer"] with { StaysDown = true }, sendBuffer: sendBuffer);
+        await lab.StepAsync(B, $"Destination:{nameof(PassAction.Accepted)}");
+        lab.Proxy.Heal();
         await AssertAtDestinationAsync(lab);
+    }
+
+    // The question comes over another link and may overtake the transfer, which is refused then.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(LargeSendBuffer)]
+    public async Task A_destination_that_is_asked_at_once_has_decided_or_refuses(int sendBuffer)
+    {
+        await using ConversationLab lab = await BreakAsync(s_faults["after the transfer"], sendBuffer: sendBuffer);
+        await lab.OutcomeAsync(A);
+        await (lab.HasStep(B, $"Destination:{nameof(PassAction.Accepted)}") ? AssertAtDestinationAsync(lab) : AssertAtOriginAsync(lab));
     }
 
     [Theory]
@@ -99,11 +115,12 @@ public sealed class BrokenLinkTests
     }
 
     [Theory]
-    [InlineData("in the middle", A)]
-    [InlineData("after the transfer", B)]
-    public async Task A_link_that_falls_silent_is_replaced_when_the_time_of_the_decision_is_up(string where, string owner)
+    [InlineData("in the middle", 0, A)]
+    [InlineData("in the middle", MoreThanALinkHolds, A)]
+    [InlineData("after the transfer", 0, B)]
+    public async Task A_link_that_falls_silent_is_replaced_when_the_time_of_the_decision_is_up(string where, int sendBuffer, string owner)
     {
-        await using ConversationLab lab = await BreakAsync(s_faults[where] with { IsSilent = true });
+        await using ConversationLab lab = await BreakAsync(s_faults[where] with { IsSilent = true }, sendBuffer: sendBuffer);
         await (owner == A ? AssertAtOriginAsync(lab) : AssertAtDestinationAsync(lab));
     }
 

@@ -1,5 +1,6 @@
 using Tcpcp.Agent.Passing;
 using Tcpcp.Agent.Tests.Conversations;
+using Tcpcp.Check;
 using static Tcpcp.Agent.Tests.Conversations.ConversationLab;
 
 namespace Tcpcp.Agent.Tests;
@@ -43,6 +44,25 @@ public sealed class SeveralConnectionsTests
         Assert.True(lab.HasStep(B, $"Destination:{nameof(PassAction.Undone)}"), lab.Log(B));
         await lab.FinishAsync(owner: A);
         await lab.AssertCleanAsync();
+    }
+
+    [Fact]
+    public async Task One_that_cannot_be_woken_after_the_verdict_is_reset_and_the_others_live()
+    {
+        await using ConversationLab lab = await ConversationLab.CreateAsync();
+        await lab.StartAsync(A);
+        await lab.StartAsync(B, "close=1");
+        Conversation[] conversations = await BeginAsync(lab);
+        await lab.OrderPassAsync(A, B);
+        Assert.Equal("None Destination", await lab.OutcomeAsync(A));
+        Assert.True(lab.HasStep(B, $"Destination:{nameof(PassAction.Broken)}"), lab.Log(B));
+        await lab.OneIsResetAsync();
+        await lab.FinishAsync(owner: B);
+        IReadOnlyList<ConnectionReport> judged = await lab.JudgeAsync();
+        Assert.Equal(Connections, judged.Count);
+        Assert.Single(judged, connection => connection.ServiceResets > 0);
+        foreach (ConnectionReport connection in judged)
+            Assert.Equal([], connection.Findings.Where(finding => finding.Kind != ContradictionKind.Reset).Select(finding => finding.Message));
     }
 
     private static async Task<Conversation[]> BeginAsync(ConversationLab lab)

@@ -4,7 +4,7 @@ using System.Net;
 namespace Tcpcp.PassProcess;
 
 /// <summary>
-/// The arguments: <c>LISTEN AGENT JOURNAL BYTES_PER_SECOND [refuse] [kill=SIDE:ACTION] [full=STEP] [sndbuf=BYTES]
+/// The arguments: <c>LISTEN AGENT JOURNAL BYTES_PER_SECOND [refuse] [kill=SIDE:ACTION] [full=STEP] [sndbuf=BYTES] [close=NUMBER]
 /// [stall=SIDE:ACTION] [tls=DIRECTORY] [name=NAME] [other=NAME]</c>.
 /// </summary>
 internal sealed record ProcessOptions
@@ -44,6 +44,9 @@ internal sealed record ProcessOptions
     /// <summary>Send buffer of the accepted connections in bytes; 0: the kernel's choice.</summary>
     public int SendBufferBytes { get; init; }
 
+    /// <summary>Closes the dormant socket of that number, while it says that it takes the connections.</summary>
+    public int? Close { get; init; }
+
     public static ProcessOptions Parse(IReadOnlyList<string> arguments)
     {
         ProcessOptions options = new()
@@ -65,6 +68,7 @@ internal sealed record ProcessOptions
                 ["other", { } name] => options with { Other = name },
                 ["full", { } step] => options with { FullAt = step },
                 ["sndbuf", { } bytes] => options with { SendBufferBytes = int.Parse(bytes, CultureInfo.InvariantCulture) },
+                ["close", { } number] => options with { Close = int.Parse(number, CultureInfo.InvariantCulture) },
                 _ => throw new ArgumentException($"'{argument}' is not an argument of this program.", nameof(arguments)),
             };
         }

@@ -63,9 +63,14 @@ internal sealed class StreamApplication(ProcessOptions options) : IPassReceiver
         return result;
     }
 
-    public ValueTask<string?> ExamineAsync(Arrival arrival, IReadOnlyList<SafeHandle> dormant) => ValueTask.FromResult(options.Refuses ? "This application takes no connections."
-        : arrival.State.Length == StreamConnection.StateBytes * arrival.Connections.Count ? null
-        : $"The state has {arrival.State.Length} bytes.");
+    public ValueTask<string?> ExamineAsync(Arrival arrival, IReadOnlyList<SafeHandle> dormant)
+    {
+        if (options.Close is { } number)
+            dormant[number].Dispose();
+        return ValueTask.FromResult(options.Refuses ? "This application takes no connections."
+            : arrival.State.Length == StreamConnection.StateBytes * arrival.Connections.Count ? null
+            : $"The state has {arrival.State.Length} bytes.");
+    }
 
     public void Withdraw(PassId pass)
     {

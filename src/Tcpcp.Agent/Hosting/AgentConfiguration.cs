@@ -133,6 +133,7 @@ internal sealed record AgentConfiguration
         PassPolicy policy = PassPolicy.Parse(
             [.. reader.Names("policy").Select(rule => new PolicyRuleOptions
             {
+                Key = rule,
                 Origin = reader.Find($"policy:{rule}:origin"),
                 Applications = reader.List($"policy:{rule}:applications"),
                 Addresses = reader.List($"policy:{rule}:addresses"),

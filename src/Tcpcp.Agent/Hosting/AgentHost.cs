@@ -39,7 +39,7 @@ internal sealed class AgentHost : IAsyncDisposable
             sockets => configuration.Redirection == AgentConfiguration.Forward
                 ? new Forward(configuration.Interface, others.Values, sockets) : new Takeover(configuration.Interface, sockets),
             name => others.GetValueOrDefault(name), telemetry.SpanOf);
-        _destination = new DestinationSide(_host, telemetry.Observe, configuration.Policy, telemetry.Observe);
+        _destination = new DestinationSide(_host, telemetry.Observe) { Policy = configuration.Policy, LinkObserver = telemetry.Observe };
         _claims = new PassClaims(_host, _destination.FindReceiver, TakeUnexpected);
     }
 
@@ -167,6 +167,7 @@ internal sealed class AgentHost : IAsyncDisposable
                 MaxClients = _configuration.MaxClients,
             },
             what => _log.Local(what.Kind, what.Program, what.ProcessId, what.Detail));
+        _export.Ready(() => _stopping.IsCancellationRequested ? "The agent stops." : null);
         foreach (JournalRecord record in ofOrigin)
             _ = RecoverAsync(record);
         foreach (DestinationChannel channel in _channels.Values)

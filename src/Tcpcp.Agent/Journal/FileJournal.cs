@@ -98,6 +98,9 @@ internal sealed class FileJournal : IPassJournal, IDisposable
         }
     }
 
+    /// <summary>Size of the records.</summary>
+    public long LengthBytes => Volatile.Read(ref _end);
+
     public void Append(JournalRecord record)
     {
         byte[] bytes = Encode(record);

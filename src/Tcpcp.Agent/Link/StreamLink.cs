@@ -34,6 +34,7 @@ internal sealed class StreamLink(Stream stream) : IPassLink
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
+            stream.Dispose(); // a message may have been cut, where the time for sending was up
             throw new LinkException("The link to the other agent broke while sending.", e);
         }
         finally

@@ -92,13 +92,48 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
     }
 
     /// <summary>The sockets can receive and send; their packets are still held.</summary>
-    public void Wake()
+    /// <returns>What could not be woken and has been reset, this host being its owner; null if all could.</returns>
+    public string? Wake()
     {
-        foreach (DormantConnection? dormant in _dormant)
+        List<string> broken = [];
+        for (int i = 0; i < _dormant.Count; i++)
         {
-            _awake.Add(dormant?.Wake(host.Hold.HighestAcknowledgement(dormant.Connection)));
-            if (dormant is not null)
+            if (_dormant[i] is not { } dormant)
+            {
+                _awake.Add(null);
+                if (_closedGates.Contains(names[i]))
+                    End(names[i], () => host.Gate.Open(names[i]), broken); // it could not be made again: what the peer sends is answered with an RST
+                continue;
+            }
+
+            try
+            {
+                _awake.Add(dormant.Wake(host.Hold.HighestAcknowledgement(dormant.Connection)));
                 _closedGates.Remove(dormant.Connection);
+            }
+            catch (Exception e) when (e is KernelException or ObjectDisposedException)
+            {
+                broken.Add($"{names[i]}: {e.Message}");
+                _awake.Add(null);
+                using (dormant)
+                    End(names[i], dormant.Abort, broken);
+                _dormant[i] = null;
+            }
+        }
+
+        return broken.Count == 0 ? null : string.Join(' ', broken);
+    }
+
+    private void End(FourTuple name, Action openGate, List<string> broken)
+    {
+        _closedGates.Remove(name);
+        try
+        {
+            openGate();
+        }
+        catch (Exception e) when (e is KernelException or SocketException)
+        {
+            broken.Add($"{name}: {e.Message} Its gate may be closed still: tcpcp doctor --clean opens it.");
         }
     }
 
@@ -117,16 +152,31 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
             {
                 dormant?.Finish();
             }
-            catch (KernelException e)
+            catch (Exception e) when (e is KernelException or ObjectDisposedException)
             {
                 broken.Add($"{names[i]}: {e.Message}");
-                using Socket socket = new(_awake[i]!) { LingerState = new LingerOption(true, 0) };
+                Reset(_awake[i]!);
                 _awake[i] = null;
             }
         }
 
         _dormant.Clear();
         return (replayed, dropped, broken.Count == 0 ? null : string.Join(' ', broken));
+    }
+
+    private static void Reset(SafeSocketHandle handle)
+    {
+        using (handle)
+        {
+            try
+            {
+                using Socket socket = new(handle) { LingerState = new LingerOption(true, 0) };
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                // It has ended by itself: the kernel tells the peer.
+            }
+        }
     }
 
     /// <summary>The sockets that live, for the application; null stands for one that ended.</summary>

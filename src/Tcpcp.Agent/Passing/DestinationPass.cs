@@ -37,6 +37,7 @@ internal sealed class DestinationPass
     private ByteString _applicationState = ByteString.Empty;
     private long _stoodStillSince;
     private long _divertedAt;
+    private readonly long _begunAt = Stopwatch.GetTimestamp();
     private bool _isDiverted;
     private bool _isShown;
     private DestinationEffect[] _remaining = [];
@@ -79,6 +80,15 @@ internal sealed class DestinationPass
     public Redirector Redirector { get; init; }
 
     public PassId Id { get; }
+
+    /// <summary>Name of its state.</summary>
+    public string StateName => _state.GetType().Name;
+
+    /// <summary>Why it was refused; may be empty.</summary>
+    public string Detail => _detail;
+
+    /// <summary>Since the offer, or the recovery.</summary>
+    public TimeSpan Age => Stopwatch.GetElapsedTime(_begunAt);
 
     public string Application => _application;
 
@@ -279,7 +289,8 @@ internal sealed class DestinationPass
                     Report(PassAction.Broken, lost);
                 return null;
             case DestinationEffect.LeaveRepair:
-                _connections.Wake();
+                if (_connections.Wake() is { } broken)
+                    Report(PassAction.Broken, broken);
                 Report(PassAction.Woken);
                 return null;
             case DestinationEffect.OpenGate when _state is DestinationState.Accepted:

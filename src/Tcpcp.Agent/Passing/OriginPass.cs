@@ -349,6 +349,9 @@ internal sealed class OriginPass
         else if (effect.Kind == OriginRecord.Sending)
             record.ApplicationState = UnsafeByteOperations.UnsafeWrap(_applicationState);
         _connections.AddTo(record, effect.Kind, isFirst: !_recorded);
+        // With room for the records that follow: what is decided must not fail for want of it.
+        if (effect.Kind is OriginRecord.Begun or OriginRecord.Sending)
+            _host.Journal.Reserve(_id, record.CalculateSize() + AgentLimits.JournalBytesBesidesSnapshots);
         _host.Journal.Append(record);
         _recorded = true;
         if (effect.Kind is OriginRecord.Begun or OriginRecord.Sending)

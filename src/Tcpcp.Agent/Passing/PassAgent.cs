@@ -81,9 +81,12 @@ internal sealed class PassAgent : IDisposable
         _stopping.Dispose();
     }
 
+    // A link that takes nothing any more is as good as broken.
+    private int SendMilliseconds => (int)_host.Options.DecisionTime.TotalMilliseconds;
+
     private async ValueTask<IPassLink> ConnectAsync(IPEndPoint destination, CancellationToken cancellationToken)
     {
-        Socket socket = new(destination.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        Socket socket = new(destination.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, SendTimeout = SendMilliseconds };
         try
         {
             // Not from a service address, which the kernel might choose: the link would break when that moves.
@@ -108,7 +111,7 @@ internal sealed class PassAgent : IDisposable
                 try
                 {
                     Socket socket = await listener.AcceptAsync(_stopping.Token);
-                    socket.NoDelay = true;
+                    (socket.NoDelay, socket.SendTimeout) = (true, SendMilliseconds);
                     _ = _destination.ServeAsync(new StreamLink(new NetworkStream(socket, ownsSocket: true)), peer: null, _stopping.Token);
                 }
                 catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)

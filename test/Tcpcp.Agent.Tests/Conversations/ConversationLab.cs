@@ -7,6 +7,7 @@ using Tcpcp.Check;
 using Tcpcp.Gate;
 using Tcpcp.Lab;
 using Tcpcp.Lab.Capture;
+using Tcpcp.Linux.Namespaces;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Processes;
@@ -52,6 +53,8 @@ internal sealed class ConversationLab : IAsyncDisposable
 
     public Host Peer { get; }
 
+    public IPAddress ServiceAddress => _service.Address;
+
     public Host HostA { get; }
 
     public Host HostB { get; }
@@ -62,6 +65,13 @@ internal sealed class ConversationLab : IAsyncDisposable
     /// <param name="ipv6">The conversations; the agents speak IPv4 with each other.</param>
     public static async Task<ConversationLab> CreateAsync(bool ipv6 = false) =>
         new(await LabNetwork.CreateAsync(), Directory.CreateDirectory($"/dev/shm/tcpcp-test-{Guid.NewGuid():N}").FullName, ipv6);
+
+    /// <summary>Gives the journal on a host, before the application is started, a file system with so much room.</summary>
+    public void LimitJournal(string address, int kibibytes)
+    {
+        string directory = Directory.CreateDirectory(JournalOf(address)).FullName;
+        HostOf(address).Run(() => MountSystemCalls.MountFresh("tmpfs", directory, $"size={kibibytes}k"));
+    }
 
     /// <summary>Starts the application on a host, or starts it again.</summary>
     /// <param name="arguments">Further ones of <see cref="PassProcess.ProcessOptions"/>.</param>
@@ -150,6 +160,15 @@ internal sealed class ConversationLab : IAsyncDisposable
         await AssertNothingIsLeftAsync();
     }
 
+    /// <summary>Returns when one of the conversations was reset by the service; it takes no part in what follows.</summary>
+    public async Task OneIsResetAsync()
+    {
+        await Until.True(() => _conversations.Exists(conversation => conversation.End == "ConnectionReset"), s_limit, () => $"{Log(A)} {Log(B)}");
+        Conversation reset = Assert.Single(_conversations, conversation => conversation.End is not null);
+        _conversations.Remove(reset);
+        reset.Dispose();
+    }
+
     /// <summary>Returns when the peers have heard that their conversations have ended, without a wrong byte.</summary>
     public async Task EndedAsync()
     {
@@ -157,6 +176,18 @@ internal sealed class ConversationLab : IAsyncDisposable
         {
             await Until.True(() => conversation.End is not null, s_limit, () => $"{conversation} {Log(A)} {Log(B)}");
             Assert.True(conversation.End is "" or "ConnectionReset", $"{conversation}");
+        }
+    }
+
+    /// <summary>The peers have heard by FIN or RST that it is over, no byte before was wrong, and nothing of the pass is left.</summary>
+    public async Task AssertEndedAsync()
+    {
+        await EndedAsync();
+        await AssertNothingIsLeftAsync();
+        foreach (ConnectionReport connection in await JudgeAsync())
+        {
+            Assert.Equal([], connection.Findings
+                .Where(finding => finding.Kind is not (ContradictionKind.Reset or ContradictionKind.UnexpectedFin)).Select(finding => finding.Message));
         }
     }
 
@@ -204,7 +235,7 @@ internal sealed class ConversationLab : IAsyncDisposable
     private int OpenPasses(string address)
     {
         string copy = Directory.CreateDirectory(Path.Combine(_directory, Guid.NewGuid().ToString("N"))).FullName;
-        File.Copy(Path.Combine(JournalOf(address), "journal"), Path.Combine(copy, "journal"));
+        HostOf(address).Run(() => File.Copy(Path.Combine(JournalOf(address), "journal"), Path.Combine(copy, "journal"))); // it may have a file system of its own
         using FileJournal journal = FileJournal.Open(copy);
         return journal.ReadAtStart().Count;
     }

@@ -7,7 +7,7 @@ namespace Tcpcp.Agent.Tests.Conversations;
 /// <param name="Bytes">How many bytes of it come through, of all that it has with its length before it.</param>
 internal sealed record LinkFault(Func<PassMessage, bool> Message, Func<int, int> Bytes)
 {
-    /// <summary>Nothing is closed: from then on nothing comes through, in either direction, and nobody is told.</summary>
+    /// <summary>Nothing is closed: from then on nothing is read or comes through, in either direction, and nobody is told.</summary>
     public bool IsSilent { get; init; }
 
     /// <summary>New links break at once too, until the proxy is healed.</summary>

@@ -15,7 +15,9 @@ internal sealed class ProxiedLink : IDisposable
     private readonly LinkFault _fault;
     private readonly Func<bool> _takeFault;
     private readonly Task[] _running;
+    private readonly ManualResetEventSlim _disposing = new();
     private bool _isSilent;
+    private bool _isBroken;
 
     /// <param name="takeFault">Whether the fault is this link's: it happens once.</param>
     public ProxiedLink(Socket origin, Socket destination, LinkFault fault, Func<bool> takeFault)
@@ -27,8 +29,12 @@ internal sealed class ProxiedLink : IDisposable
 
     public void Dispose()
     {
-        Close();
+        _disposing.Set();
+        ShutDown();
         Task.WaitAll(_running);
+        _origin.Dispose();
+        _destination.Dispose();
+        _disposing.Dispose();
     }
 
     private Task Run(Socket from, Socket to) =>
@@ -42,15 +48,23 @@ internal sealed class ProxiedLink : IDisposable
             {
             }
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (SocketException)
         {
             // One side is gone: the other hears of it, unless the link is silent.
         }
 
-        lock (_lock)
+        if (IsSilent)
+            _disposing.Wait();
+        else
+            ShutDown();
+    }
+
+    private bool IsSilent
+    {
+        get
         {
-            if (!_isSilent)
-                Close();
+            lock (_lock)
+                return _isSilent;
         }
     }
 
@@ -59,8 +73,8 @@ internal sealed class ProxiedLink : IDisposable
     {
         lock (_lock)
         {
-            if (_isSilent)
-                return true;
+            if (_isSilent || _isBroken)
+                return false;
             if (!_fault.Message(PassMessage.Parser.ParseFrom(bytes, PrefixBytes, bytes.Length - PrefixBytes)) || !_takeFault())
             {
                 Send(to, bytes);
@@ -68,8 +82,8 @@ internal sealed class ProxiedLink : IDisposable
             }
 
             Send(to, bytes.AsSpan(0, _fault.Bytes(bytes.Length)));
-            _isSilent = _fault.IsSilent;
-            return _isSilent;
+            (_isSilent, _isBroken) = (_fault.IsSilent, !_fault.IsSilent);
+            return false;
         }
     }
 
@@ -102,9 +116,19 @@ internal sealed class ProxiedLink : IDisposable
             bytes = bytes[socket.Send(bytes)..];
     }
 
-    private void Close()
+    // What was forwarded arrives before the end; closing with a thread in a call would make it an RST, which may overtake it.
+    private void ShutDown()
     {
-        _origin.Dispose();
-        _destination.Dispose();
+        foreach (Socket socket in (Socket[])[_origin, _destination])
+        {
+            try
+            {
+                socket.Shutdown(SocketShutdown.Both);
+            }
+            catch (SocketException)
+            {
+                // The other side has ended it already.
+            }
+        }
     }
 }

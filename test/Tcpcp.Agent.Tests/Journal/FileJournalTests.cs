@@ -39,6 +39,26 @@ public sealed class FileJournalTests : IDisposable
         Assert.Equal((one, JournalStep.Undoing, "name", 3), (JournalRecords.IdOf(record), record.Step, record.Application, record.ApplicationState.Length));
     }
 
+    [Theory]
+    [InlineData(PassFailure.None, ConnectionOwner.Destination)]
+    [InlineData(PassFailure.RefusedByApplication, ConnectionOwner.Origin)]
+    [InlineData(PassFailure.Abandoned, ConnectionOwner.Nobody)]
+    [InlineData(PassFailure.Interrupted, ConnectionOwner.InDoubt)]
+    public void The_outcome_is_found_again_as_it_was_recorded(PassFailure failure, ConnectionOwner owner)
+    {
+        PassOutcome outcome = new(failure, owner);
+        using (FileJournal journal = FileJournal.Open(_directory))
+        {
+            PassId pass = PassId.New();
+            journal.Append(JournalRecords.New(pass, OriginRecord.Begun, TermsOf(journal, 7)));
+            journal.Append(JournalRecords.New(pass, OriginRecord.Settled, TermsOf(journal, 7), outcome));
+            journal.Append(JournalRecords.New(PassId.New(), OriginRecord.Begun, TermsOf(journal, 8)));
+        }
+
+        using FileJournal again = FileJournal.Open(_directory);
+        Assert.Equal([outcome, null], again.ReadAtStart().Select(JournalRecords.OutcomeOf));
+    }
+
     [Fact]
     public void A_ticket_that_was_given_is_never_given_again_even_when_its_pass_is_forgotten()
     {
