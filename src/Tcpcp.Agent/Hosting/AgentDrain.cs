@@ -10,7 +10,7 @@ namespace Tcpcp.Agent.Hosting;
 /// One drain: its passes are begun as fast as the operator allows, a bounded number is under way at a time, and the rest runs on meanwhile. What cannot be passed
 /// goes on where it was, and is told by name.
 /// </summary>
-internal sealed class AgentDrain(AgentHost agent, DrainOrder order)
+internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposable
 {
     private readonly SemaphoreSlim _room = new(agent.Configuration.MaxFrozen);
     private readonly Lock _lock = new();
@@ -31,6 +31,8 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order)
             yield return one;
         await all;
     }
+
+    public void Dispose() => _room.Dispose();
 
     private void Require()
     {

@@ -141,7 +141,7 @@ internal sealed class AgentHost : IAsyncDisposable
             EndPoint = _configuration.Listen,
             Credentials = credentials,
             Serve = _destination.ServeAsync,
-            Describe = () => new PingReply { AgentVersion = AgentVersion.Current, Host = _configuration.Name, Incarnation = Google.Protobuf.ByteString.CopyFrom(_journal.Incarnation.ToByteArray()) },
+            Describe = () => new PingReply { AgentVersion = AgentVersion.Current, HostName = _configuration.Name, Incarnation = Google.Protobuf.ByteString.CopyFrom(_journal.Incarnation.ToByteArray()) },
             Observer = Telemetry.Observe,
             Listen = _export.Listen,
             Map = _export.Map,

@@ -46,6 +46,9 @@ internal static partial class AgentLog
     [LoggerMessage(31, LogLevel.Warning, "{Detail}")]
     public static partial void LinkTrouble(this ILogger log, string detail);
 
+    [LoggerMessage(35, LogLevel.Information, "Program {Program} ({ProcessId}): {Kind} {Detail}")]
+    public static partial void Local(this ILogger log, Local.LocalEventKind kind, string program, int processId, string detail);
+
     [LoggerMessage(40, LogLevel.Error, "{Detail}")]
     public static partial void Failed(this ILogger log, string detail, Exception exception);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Local;
 using Tcpcp.Agent.Passing;
@@ -28,7 +29,7 @@ internal sealed class AgentOperations(AgentHost agent) : ILocalOperations
     }
 
     public ValueTask<IReadOnlyList<OpenPass>> ListPassesAsync(bool inDoubtOnly, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(inDoubtOnly ? InDoubt() : OpenPasses());
+        ValueTask.FromResult<IReadOnlyList<OpenPass>>(inDoubtOnly ? InDoubt() : OpenPasses());
 
     public async Task<PassResult> SettleAsync(PassId pass, SettleWay way, CancellationToken cancellationToken)
     {
@@ -47,7 +48,12 @@ internal sealed class AgentOperations(AgentHost agent) : ILocalOperations
         return outcome.IsCompletedSuccessfully ? await outcome : new PassResult(PassFailure.InDoubt, ConnectionOwner.InDoubt, found.Detail);
     }
 
-    public IAsyncEnumerable<DrainProgress> DrainAsync(DrainOrder order, CancellationToken stop) => new AgentDrain(agent, order).RunAsync(stop);
+    public async IAsyncEnumerable<DrainProgress> DrainAsync(DrainOrder order, [EnumeratorCancellation] CancellationToken stop)
+    {
+        using AgentDrain drain = new(agent, order);
+        await foreach (DrainProgress progress in drain.RunAsync(stop))
+            yield return progress;
+    }
 
     public async ValueTask<AgentStatus> GetStatusAsync(CancellationToken cancellationToken)
     {

@@ -26,15 +26,17 @@ internal sealed class PassTelemetry : IDisposable
     private readonly Counter<long> _links;
     private readonly ConcurrentDictionary<(PassId, PassSide), PassTrace> _traces = new();
     private readonly ILogger _log;
+    private readonly PassObserver? _observer;
     private long _passedOut;
     private long _passedIn;
     private long _refused;
     private long _failed;
     private long _held;
 
-    public PassTelemetry(ILogger log)
+    /// <param name="observer">Hears of every step too; null: nobody.</param>
+    public PassTelemetry(ILogger log, PassObserver? observer = null)
     {
-        _log = log;
+        (_log, _observer) = (log, observer);
         _passes = _meter.CreateCounter<long>("tcpcp_passes", description: "Passes that have ended, by side and outcome.");
         _blackout = _meter.CreateHistogram<double>("tcpcp_blackout_seconds", "s", "Time from the divert to the activation of connections that came here.");
         _replayed = _meter.CreateCounter<long>("tcpcp_held_packets", description: "Packets that were held during a pass and have arrived.");
@@ -60,6 +62,7 @@ internal sealed class PassTelemetry : IDisposable
 
     public void Observe(PassStep step)
     {
+        _observer?.Invoke(step);
         PassTrace.Observe(_traces, step);
         switch (step.Action)
         {
