@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using Tcpcp.Cli;
+using Tcpcp.Cli.Agents;
 using Tcpcp.Cli.Certificates;
 using Tcpcp.Cli.Check;
 using Tcpcp.Cli.Completions;
@@ -17,6 +18,7 @@ RootCommand root = new("Passes live TCP connections from one host to another whi
     ShowCommand.Create(),
     DumpCommand.Create(),
     RestoreCommand.Create(),
+    AgentCommand.Create(),
     CheckCommand.Create(),
     CertificateCommand.Create(),
     DemoCommand.Create(),

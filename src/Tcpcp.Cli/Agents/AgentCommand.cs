@@ -1,0 +1,83 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Tcpcp.Agent.Hosting;
+using Tcpcp.Agent.Link;
+
+namespace Tcpcp.Cli.Agents;
+
+/// <summary>tcpcp agent: the daemon of a host.</summary>
+internal static class AgentCommand
+{
+    public static Command Create()
+    {
+        Option<FileInfo> config = new("--config", "-c")
+        {
+            Description = "The configuration, a JSON file; its keys are in docs/configuration.md.",
+            DefaultValueFactory = _ => new FileInfo("/etc/tcpcp/agent.json"),
+        };
+        Option<bool> check = new("--check") { Description = "Only says whether the configuration and the certificates can be used." };
+        Command command = new("agent", """
+            Runs the agent of this host: takes connections from its applications and from other agents, and passes them.
+
+            Needs CAP_NET_ADMIN and CAP_NET_RAW. It runs until SIGTERM or SIGINT; connections in the middle of a pass are settled by the next start.
+            Exit codes: 0 it was stopped, or the check found no fault; 1 it could not run; 2 wrong use, or a fault in the configuration.
+
+            Example:  tcpcp agent --config /etc/tcpcp/agent.json
+            """)
+        {
+            config, check,
+        };
+        command.SetAction((parsed, _) => RunAsync(parsed.GetRequiredValue(config).FullName, parsed.GetValue(check)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string path, bool checkOnly)
+    {
+        AgentConfiguration configuration;
+        try
+        {
+            configuration = AgentConfiguration.Read(path);
+            if (checkOnly)
+            {
+                HostCertificate certificate = AgentCredentials.Open(configuration.Certificates, _ => { }).Current;
+                Console.WriteLine($"{path}: no fault. Agent {configuration.Name}, certificate of {certificate.Name} valid to {certificate.NotAfter:u}.");
+                return ExitCode.Done;
+            }
+        }
+        catch (Exception e) when (e is ConfigurationException or CertificateException)
+        {
+            Console.Error.WriteLine($"tcpcp: {e.Message}");
+            return ExitCode.WrongUse;
+        }
+
+        using CancellationTokenSource stopping = new();
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using ILoggerFactory logs = LoggerFactory.Create(builder => builder.SetMinimumLevel(configuration.LogLevel).AddFilter("Microsoft", LogLevel.Warning)
+            .AddFilter("Grpc", LogLevel.Warning).AddSystemdConsole());
+        ILogger log = logs.CreateLogger("tcpcp");
+        try
+        {
+            await using AgentHost agent = await AgentHost.StartAsync(configuration, log);
+            using ServiceNotifier systemd = ServiceNotifier.Start();
+            await Task.Delay(Timeout.Infinite, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            systemd.Stopping();
+            log.Stopping();
+            return ExitCode.Done;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or CertificateException or Linux.KernelException
+            or Linux.Nftables.NftablesException)
+        {
+            Console.Error.WriteLine($"tcpcp: the agent cannot run: {e.Message}");
+            return ExitCode.Failed;
+        }
+
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stopping.Cancel();
+        }
+    }
+}
