@@ -57,8 +57,14 @@ internal sealed class SecuredAgent
         });
     }
 
-    public Task<PassResult> PassAsync(PassRequest request, IPEndPoint destination) => OriginPass.RunAsync(_host, request,
-        ChannelTo(destination.ToString()).ConnectAsync, new OtherHost(destination.ToString(), [destination.Address]), _observer, CancellationToken.None);
+    /// <summary>Passes over a link that is warm, as it is between agents that have run for a while.</summary>
+    public async Task<PassResult> PassAsync(PassRequest request, IPEndPoint destination)
+    {
+        DestinationChannel channel = ChannelTo(destination.ToString());
+        await channel.PingAsync(CancellationToken.None);
+        return await OriginPass.RunAsync(
+            _host, request, channel.ConnectAsync, new OtherHost(destination.ToString(), [destination.Address]), _observer, CancellationToken.None);
+    }
 
     private DestinationChannel ChannelTo(string destination) => _channels.GetOrAdd(destination, _ =>
     {

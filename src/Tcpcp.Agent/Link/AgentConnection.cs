@@ -38,7 +38,7 @@ internal sealed class AgentConnection : IDisposable
     private OutgoingMessages? _outgoing;
     private string? _certificateFault;
 
-    private AgentConnection(DestinationAddress destination, IPAddress? ownAddress, HostCertificate certificate)
+    private AgentConnection(DestinationAddress destination, IPAddress? ownAddress, HostCertificate certificate, SslStreamCertificateContext shown)
     {
         _destination = destination;
         _ownAddress = ownAddress;
@@ -58,7 +58,7 @@ internal sealed class AgentConnection : IDisposable
             {
                 TargetHost = destination.Name,
                 EnabledSslProtocols = SslProtocols.Tls13,
-                ClientCertificateContext = certificate.Context,
+                ClientCertificateContext = shown,
                 CertificateChainPolicy = certificate.ChainPolicy(),
                 AllowTlsResume = false, // else an authority that has been removed would still be trusted
                 RemoteCertificateValidationCallback = IsDestination,
@@ -85,7 +85,7 @@ internal sealed class AgentConnection : IDisposable
     public static async Task<AgentConnection> OpenAsync(
         DestinationAddress destination, IPAddress? ownAddress, HostCertificate certificate, CancellationToken cancellationToken)
     {
-        AgentConnection connection = new(destination, ownAddress, certificate);
+        AgentConnection connection = new(destination, ownAddress, certificate, await certificate.Context.WaitAsync(cancellationToken));
         try
         {
             await connection.OpenAsync(cancellationToken);

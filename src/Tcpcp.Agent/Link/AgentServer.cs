@@ -108,7 +108,7 @@ internal sealed class AgentServer : IAsyncDisposable
             listener.UseHttps(new TlsHandshakeCallbackOptions
             {
                 HandshakeTimeout = _options.HandshakeTime,
-                OnConnection = handshake => ValueTask.FromResult(Authentication(handshake.Connection.Features.Get<PeerConnection>()!)),
+                OnConnection = handshake => AuthenticationAsync(handshake.Connection.Features.Get<PeerConnection>()!),
             });
         });
         _options.Listen?.Invoke(kestrel);
@@ -139,13 +139,13 @@ internal sealed class AgentServer : IAsyncDisposable
         }
     }
 
-    private SslServerAuthenticationOptions Authentication(PeerConnection peer)
+    private async ValueTask<SslServerAuthenticationOptions> AuthenticationAsync(PeerConnection peer)
     {
         HostCertificate certificate = _options.Credentials.Current;
         return new SslServerAuthenticationOptions
         {
             EnabledSslProtocols = SslProtocols.Tls13,
-            ServerCertificateContext = certificate.Context,
+            ServerCertificateContext = await certificate.Context,
             ClientCertificateRequired = true,
             CertificateChainPolicy = certificate.ChainPolicy(),
             AllowTlsResume = false, // else an authority that has been removed would still be trusted

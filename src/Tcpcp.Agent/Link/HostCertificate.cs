@@ -17,7 +17,7 @@ internal sealed class HostCertificate
         _authorities = authorities;
         Name = CertificateNames.Of(own)[0];
         NotAfter = own.NotAfter.ToUniversalTime();
-        Context = SslStreamCertificateContext.Create(own, chain, offline: true);
+        Context = Task.Run(() => SslStreamCertificateContext.Create(own, chain, offline: true));
     }
 
     /// <summary>The name by which other agents know this one.</summary>
@@ -26,7 +26,11 @@ internal sealed class HostCertificate
     /// <summary>When it expires, in UTC.</summary>
     public DateTime NotAfter { get; }
 
-    public SslStreamCertificateContext Context { get; }
+    /// <summary>
+    /// What a handshake shows. .NET looks for a chain in the system's trust store while it makes this, which takes longer than all the rest of an agent's start: so it is
+    /// made meanwhile, and only the first handshake may have to wait for it. Nothing that was found there is trusted.
+    /// </summary>
+    public Task<SslStreamCertificateContext> Context { get; }
 
     /// <exception cref="CertificateException">A file cannot be used.</exception>
     public static HostCertificate Load(CertificateFiles files)

@@ -30,7 +30,7 @@ internal static class RawOrigin
         {
             TargetHost = LinkPair.Destination,
             EnabledSslProtocols = protocols,
-            ClientCertificateContext = own?.Context,
+            ClientCertificateContext = own is null ? null : await own.Context,
             ApplicationProtocols = [SslApplicationProtocol.Http2],
             RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null,
         });
@@ -46,7 +46,7 @@ internal static class RawOrigin
             SslOptions = new SslClientAuthenticationOptions
             {
                 TargetHost = LinkPair.Destination,
-                ClientCertificateContext = own.Context,
+                ClientCertificateContext = await own.Context,
                 RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null,
             },
         };

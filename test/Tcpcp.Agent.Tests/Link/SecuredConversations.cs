@@ -41,7 +41,7 @@ internal sealed class SecuredConversations : IAsyncDisposable
     }
 
     /// <summary>An origin that does as it likes: its connection comes from host A.</summary>
-    public AsyncDuplexStreamingCall<PassMessage, PassMessage> Exchange(string name)
+    public async Task<AsyncDuplexStreamingCall<PassMessage, PassMessage>> ExchangeAsync(string name)
     {
         HostCertificate own = HostCertificate.Load(new CertificateFiles(
             Path.Combine(_directory, $"{name}.pem"), Path.Combine(_directory, $"{name}.key"), Path.Combine(_directory, "authority.pem")));
@@ -53,7 +53,7 @@ internal sealed class SecuredConversations : IAsyncDisposable
                 await socket.ConnectAsync(IPAddress.Parse(B), AgentPort, token);
                 return new NetworkStream(socket, ownsSocket: true);
             },
-            SslOptions = new SslClientAuthenticationOptions { TargetHost = NameOfB, ClientCertificateContext = own.Context, CertificateChainPolicy = own.ChainPolicy() },
+            SslOptions = new SslClientAuthenticationOptions { TargetHost = NameOfB, ClientCertificateContext = await own.Context, CertificateChainPolicy = own.ChainPolicy() },
         };
         GrpcChannel channel = GrpcChannel.ForAddress($"https://{NameOfB}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
         AsyncDuplexStreamingCall<PassMessage, PassMessage> call = new Core.Wire.Passing.PassingClient(channel).Exchange();

@@ -21,7 +21,7 @@ public sealed class UnrulyOriginTests
     public async Task What_the_policy_does_not_allow_is_refused_before_anything_changes()
     {
         await using SecuredConversations secured = await SecuredConversations.StartAsync();
-        Call call = secured.Exchange(SecuredConversations.NameOfA);
+        Call call = await secured.ExchangeAsync(SecuredConversations.NameOfA);
         foreach ((string application, string service, string key) in ((string, string, string)[])
             [("shell", "10.0.0.100:8080", "applications"), ("stream", "10.0.0.101:8080", "addresses"), ("stream", "10.0.0.100:22", "ports")])
         {
@@ -30,7 +30,7 @@ public sealed class UnrulyOriginTests
             Assert.Contains($"policy:0:{key}", answer.Refused.Detail, StringComparison.Ordinal);
         }
 
-        Call stranger = secured.Exchange(SecuredConversations.Stranger);
+        Call stranger = await secured.ExchangeAsync(SecuredConversations.Stranger);
         Assert.Equal(RefusalReason.Policy, (await AskAsync(stranger, Offer(PassId.New()))).Refused.Reason);
         Assert.False(secured.Lab.HasStep(B, $"Destination:{nameof(PassAction.Ready)}"));
         await secured.Lab.LineAsync(B, $"link PolicyRefused {SecuredConversations.Stranger}");
@@ -41,7 +41,7 @@ public sealed class UnrulyOriginTests
     public async Task A_pass_twice_steps_out_of_order_and_a_foreign_name_change_nothing()
     {
         await using SecuredConversations secured = await SecuredConversations.StartAsync();
-        Call call = secured.Exchange(SecuredConversations.NameOfA);
+        Call call = await secured.ExchangeAsync(SecuredConversations.NameOfA);
         PassId pass = PassId.New();
         PassTicket madeUp = new(Guid.NewGuid(), 1);
         Assert.Equal(VerdictKind.Unknown, (await AskAsync(call, New(pass, madeUp, message => message.Resolve = new Resolve()))).Verdict.Kind);
@@ -58,7 +58,7 @@ public sealed class UnrulyOriginTests
         await call.RequestStream.WriteAsync(New(pass, ticket, _ => { }));
         await call.RequestStream.WriteAsync(New(pass, ticket, message => message.Divert = new Divert { Number = 77 }));
 
-        Call stranger = secured.Exchange(SecuredConversations.Stranger);
+        Call stranger = await secured.ExchangeAsync(SecuredConversations.Stranger);
         Assert.Equal(VerdictKind.Refused, (await AskAsync(stranger, New(pass, ticket, message => message.Resolve = new Resolve()))).Verdict.Kind); // as if unknown
         await secured.Lab.LineAsync(B, $"link ForeignPass {SecuredConversations.Stranger}");
         Assert.False(secured.Lab.HasStep(B, $"Destination:{nameof(PassAction.Refused)}"), "The pass must still be open.");
@@ -72,7 +72,7 @@ public sealed class UnrulyOriginTests
     public async Task A_pass_that_hangs_up_is_refused_at_once_and_another_one_of_its_connection_is_taken()
     {
         await using SecuredConversations secured = await SecuredConversations.StartAsync();
-        Call call = secured.Exchange(SecuredConversations.NameOfA);
+        Call call = await secured.ExchangeAsync(SecuredConversations.NameOfA);
         PassId pass = PassId.New();
         Assert.NotNull((await AskAsync(call, Offer(pass))).Ready);
         await call.RequestStream.WriteAsync(PassMessages.Hangup(pass));
@@ -91,7 +91,7 @@ public sealed class UnrulyOriginTests
     public async Task A_message_that_names_no_pass_ends_the_stream()
     {
         await using SecuredConversations secured = await SecuredConversations.StartAsync();
-        Call call = secured.Exchange(SecuredConversations.NameOfA);
+        Call call = await secured.ExchangeAsync(SecuredConversations.NameOfA);
         await call.RequestStream.WriteAsync(new PassMessage { Resolve = new Resolve() });
         RpcException e = await Assert.ThrowsAsync<RpcException>(() => ReadAsync(call));
         Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
