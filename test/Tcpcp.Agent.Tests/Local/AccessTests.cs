@@ -9,6 +9,7 @@ namespace Tcpcp.Agent.Tests.Local;
 /// <summary>Who may connect, and what they may.</summary>
 public sealed class AccessTests
 {
+    private const string Python = "/usr/bin/python3"; // of the system: other users can reach it
     private const int User = 54321;
     private const string Applications = "54322";
     private const string Operators = "54323";
@@ -124,7 +125,7 @@ public sealed class AccessTests
 
     private static async Task<string> RunToErrorAsync(ServedAgent agent, string group)
     {
-        List<string> command = [.. Setpriv(group, null), "python3", "-c", Program, agent.SocketPath];
+        List<string> command = [.. Setpriv(group, null), Python, "-c", Program, agent.SocketPath];
         await using ChildProcess child = ChildProcess.Start(command[0], command[1..]);
         Assert.NotEqual(0, await child.Exit);
         return child.ErrorOutput!.Text;
@@ -139,7 +140,7 @@ public sealed class AccessTests
 
     private static async Task<string[]> PythonAsync(string program, IReadOnlyList<string> prefix, params string[] arguments)
     {
-        List<string> command = [.. prefix, "python3", "-c", program, .. arguments];
+        List<string> command = [.. prefix, Python, "-c", program, .. arguments];
         await using ChildProcess child = ChildProcess.Start(command[0], command[1..]);
         int code = await child.Exit.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.True(code == 0, child.ErrorOutput!.Text);

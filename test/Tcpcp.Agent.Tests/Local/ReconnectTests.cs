@@ -90,12 +90,13 @@ public sealed class ReconnectTests
         TestReceiver receiver = new();
         await client.RegisterAsync("app", receiver);
         using LoopbackPair pair = LoopbackPair.Connect();
-        Arrival arrival = new(PassId.New(), [pair.Name], default, 9);
+        Arrival arrival = new(PassId.New(), [pair.Name], default, 9) { Ticket = new PassTicket(Guid.NewGuid(), 3) };
         Assert.Null(await agent.Receivers["app"].ExamineAsync(arrival, [pair.Own.SafeHandle]));
         await agent.RestartAsync();
         KnownPass? claim = null;
         await Until.True(() => agent.Claims.TryDequeue(out claim));
         Assert.Equal((arrival.Pass, HostRole.Destination, false, 9UL), (claim!.Pass, claim.Role, claim.IsLive, claim.Terms.Epoch));
+        Assert.Equal(arrival.Ticket, claim.Terms.Ticket);
         Assert.NotNull(claim.Receiver);
         if (goes)
         {
