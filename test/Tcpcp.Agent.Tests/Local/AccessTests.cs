@@ -24,6 +24,8 @@ public sealed class AccessTests
             try:
                 agent.send(message)
                 said = agent.recv(65536)
+                if not said:
+                    break
                 at = 2 if said[:1] == b"\x08" else 0
                 print(names[(said[at] & 127 | said[at + 1] << 7) >> 3], said[at + 5:] if b"\xd2\x02" in said[:6] else "")
             except OSError as e:

@@ -84,6 +84,7 @@ public sealed class BadInputTests
         using (LocalChannel first = await agent.ConnectByHandAsync())
         {
             using LocalChannel second = new(await agent.ConnectSilentAsync(), 8);
+            second.TryPost(new LocalMessage { Hello = new Hello { Version = 1 } });
             Assert.Contains("1 programs are connected already", (await ServedAgent.HearAsync(second)).Failed.Reason, StringComparison.Ordinal);
         }
 

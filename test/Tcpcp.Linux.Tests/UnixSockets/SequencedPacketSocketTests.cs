@@ -95,7 +95,7 @@ public sealed class SequencedPacketSocketTests : IDisposable
         using SequencedPacketSocket listener = Listen();
         using SequencedPacketSocket own = await SequencedPacketSocket.ConnectAsync(SocketPath, 10 * MaxBytes, CancellationToken.None);
         using SequencedPacketSocket other = await listener.AcceptAsync(CancellationToken.None);
-        using SafeFileHandle file = File.OpenHandle(Path.Combine(_directory, "file"), FileMode.Create);
+        using SafeFileHandle file = File.OpenHandle(Path.Combine(_directory, "file"), FileMode.Create, FileAccess.Write);
         Assert.True(own.TrySend(new byte[MaxBytes + 1], [file]));
         Assert.True(own.TrySend([5], []));
         PacketException e = await Assert.ThrowsAsync<PacketException>(() => other.ReceiveAsync(CancellationToken.None).AsTask());
@@ -103,20 +103,6 @@ public sealed class SequencedPacketSocketTests : IDisposable
         Assert.Equal(1, DescriptorsOf("file"));
         using ReceivedPacket? next = await other.ReceiveAsync(CancellationToken.None);
         Assert.Equal([5], next!.Data);
-    }
-
-    [Fact]
-    public async Task Descriptors_that_do_not_fit_into_the_process_are_an_error_and_the_others_are_closed()
-    {
-        await using ChildProcess child = ChildProcess.Start("/usr/bin/python3", ["-c", """
-            import os, resource, socket, sys
-            own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            socket.send_fds(own, [b"x"], [0] * 20)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
-            _, descriptors, flags, _ = socket.recv_fds(other, 10, 253)
-            print(len(descriptors) < 20, bool(flags & socket.MSG_CTRUNC))
-            """]);
-        Assert.Equal("True True", (await child.Output!.Completed).Trim()); // what the kernel does, and TryReceive turns into an error
     }
 
     [Fact]
