@@ -100,12 +100,12 @@ internal sealed class LocalServer : IAsyncDisposable
         PeerCredentials caller = socket.Credentials;
         CallerRights rights = CallerRights.Of(caller, _agentUser, _applications, _operators);
         string? obstacle = !rights.MayConnect ? Explain(caller)
-            : _sessions.Count >= Options.MaxClients ? $"{Options.MaxClients} programs are connected already; close one, or raise the agent's limit." : null;
-        LocalSession session = new(this, new LocalChannel(socket, Options.MaxWaitingPackets), caller.ProcessId, rights);
-        if (obstacle is not null)
+            : _sessions.Keys.Count(session => session.Obstacle is null) >= Options.MaxClients ? $"{Options.MaxClients} programs are connected already; close one, or raise the agent's limit." : null;
+        LocalSession session = new(this, new LocalChannel(socket, Options.MaxWaitingPackets), caller.ProcessId, rights, obstacle);
+        if (_sessions.Count >= 2 * Options.MaxClients)
         {
             using (session)
-                session.SendAway(obstacle);
+                session.SendAway(obstacle ?? "Too many programs connect."); // without waiting for the Hello
             return;
         }
 

@@ -10,7 +10,8 @@ using static Tcpcp.Core.Wire.LocalMessage;
 namespace Tcpcp.Agent.Local;
 
 /// <summary>The conversation with one program, until it disconnects or is sent away.</summary>
-internal sealed class LocalSession(LocalServer server, LocalChannel channel, int processId, CallerRights rights) : IDisposable
+/// <param name="obstacle">Why it is sent away as soon as it has said Hello; before, its own message would fail, and it would not read the reason.</param>
+internal sealed class LocalSession(LocalServer server, LocalChannel channel, int processId, CallerRights rights, string? obstacle) : IDisposable
 {
     private readonly ConcurrentDictionary<string, LocalApplication> _applications = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _ended = new();
@@ -21,6 +22,8 @@ internal sealed class LocalSession(LocalServer server, LocalChannel channel, int
 
     /// <summary>What it calls itself.</summary>
     public string Program { get; private set; } = "";
+
+    public string? Obstacle => obstacle;
 
     public ICollection<string> Names => _applications.Keys;
 
@@ -99,6 +102,8 @@ internal sealed class LocalSession(LocalServer server, LocalChannel channel, int
             if (first.Message.BodyCase != BodyOneofCase.Hello)
                 throw new PacketException($"The first message was {first.Message.BodyCase}; it must be Hello.");
             first.RequireDescriptors(0);
+            if (obstacle is not null)
+                throw new PacketException(obstacle);
             if (first.Message.Hello.Version != LocalProtocol.Version)
                 throw new PacketException($"The program speaks version {first.Message.Hello.Version} of the local protocol; this agent speaks version " +
                     $"{LocalProtocol.Version}. Use a library that fits the agent.");

@@ -322,7 +322,7 @@ internal sealed class DestinationPass
         }
     }
 
-    private Arrival Arrival => new(Id, Names, _applicationState.Memory, Terms.Epoch);
+    private Arrival Arrival => new(Id, Names, _applicationState.Memory, Terms.Epoch) { Ticket = Terms.Ticket };
 
     // With takeover this host is the redirector: nobody else gives orders for these connections while the pass is open.
     private void Divert(ulong number)

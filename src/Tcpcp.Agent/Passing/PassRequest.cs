@@ -35,7 +35,11 @@ internal readonly record struct PassNote(PassId Pass, string Destination, PassTi
 /// <summary>Connections that come, with what their application said.</summary>
 /// <param name="State">The application's state.</param>
 /// <param name="Epoch">Number of this redirection; the next pass of the connections needs it.</param>
-internal sealed record Arrival(PassId Pass, IReadOnlyList<FourTuple> Connections, ReadOnlyMemory<byte> State, ulong Epoch);
+internal sealed record Arrival(PassId Pass, IReadOnlyList<FourTuple> Connections, ReadOnlyMemory<byte> State, ulong Epoch)
+{
+    /// <summary>This host's own, which an application notes; null for connections that were not passed here.</summary>
+    public PassTicket? Ticket { get; init; }
+}
 
 /// <summary>An application that takes connections.</summary>
 internal interface IPassReceiver

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Tcpcp.Core;
+using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux.Processes;
 using Tcpcp.LocalApi;
@@ -26,7 +27,7 @@ internal sealed class IncomingPasses(ConcurrentDictionary<string, IConnectionRec
         DuplicatedDescriptor?[] dormant = [.. ended.Select(one => one ? null : packet.Descriptors.Take(next++))];
         ArrivingConnections arriving = new(id, message.Application, message.Origin, connections, state, message.Epoch);
         IncomingPass pass = new(
-            arriving, LocalWire.TermsFrom(message.Ticket, message.Epoch) ?? default, dormant, receivers.GetValueOrDefault(message.Application));
+            arriving, LocalWire.TermsFrom(message.Ticket, message.Epoch) ?? new PassTerms(default, message.Epoch), dormant, receivers.GetValueOrDefault(message.Application));
         lock (_lock)
         {
             Forget();

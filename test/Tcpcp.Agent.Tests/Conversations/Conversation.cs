@@ -16,6 +16,7 @@ internal sealed class Conversation : IDisposable
     private static readonly ByteStream s_incoming = new(StreamConnection.OwnSeed);
 
     private readonly Socket _socket;
+    private readonly ByteStream _expectedStream;
     private readonly byte[] _buffer = new byte[16 << 10];
     private readonly byte[] _expected = new byte[16 << 10];
     private readonly Task _running;
@@ -24,9 +25,10 @@ internal sealed class Conversation : IDisposable
     private volatile bool _finishing;
     private volatile bool _abandoned;
 
-    private Conversation(Socket socket)
+    private Conversation(Socket socket, bool isEchoed)
     {
         _socket = socket;
+        _expectedStream = isEchoed ? s_outgoing : s_incoming;
         _running = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
@@ -37,14 +39,15 @@ internal sealed class Conversation : IDisposable
     /// <summary>What ended it; null while it goes on, empty after the service's FIN.</summary>
     public string? End { get; private set; }
 
-    public static Conversation Start(Host peer, IPEndPoint service, int bytesPerSecond) => new(peer.Run(() =>
+    /// <param name="isEchoed">The service says back what it hears.</param>
+    public static Conversation Start(Host peer, IPEndPoint service, int bytesPerSecond, bool isEchoed = false) => new(peer.Run(() =>
     {
         Socket socket = new(service.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         socket.SetRawSocketOption(SOL_SOCKET, SO_MAX_PACING_RATE, BitConverter.GetBytes((ulong)bytesPerSecond));
         socket.Connect(service);
         socket.Blocking = false;
         return socket;
-    }));
+    }), isEchoed);
 
     /// <summary>Returns when so much more has gone each way.</summary>
     public Task ProgressAsync(int bytes)
@@ -114,7 +117,7 @@ internal sealed class Conversation : IDisposable
             return false;
         if (error != SocketError.Success)
             throw new SocketException((int)error);
-        s_incoming.Read(_received, _expected.AsSpan(0, count));
+        _expectedStream.Read(_received, _expected.AsSpan(0, count));
         if (!_expected.AsSpan(0, count).SequenceEqual(_buffer.AsSpan(0, count)))
             End = $"wrong byte after {_received}";
         else if (count == 0)
