@@ -4,13 +4,13 @@ using System.Net;
 namespace Tcpcp.PassProcess;
 
 /// <summary>
-/// The arguments: <c>LISTEN AGENT JOURNAL BYTES_PER_SECOND [refuse] [kill=SIDE:ACTION] [full=STEP] [sndbuf=BYTES] [close=NUMBER]
+/// The arguments: <c>LISTEN AGENT JOURNAL BYTES_PER_SECOND [refuse] [kill=SIDE:ACTION] [full=STEP] [sndbuf=BYTES] [close=NUMBER] [offer=SECONDS]
 /// [stall=SIDE:ACTION] [tls=DIRECTORY] [name=NAME] [other=NAME]</c>.
 /// </summary>
 internal sealed record ProcessOptions
 {
-    /// <summary>How long the agent keeps an offer.</summary>
-    public static readonly TimeSpan OfferLifetime = TimeSpan.FromSeconds(3);
+    /// <summary>How long the agent keeps an offer. Default 3 s.</summary>
+    public TimeSpan OfferLifetime { get; init; } = TimeSpan.FromSeconds(3);
 
     public required IPEndPoint Service { get; init; }
 
@@ -69,6 +69,7 @@ internal sealed record ProcessOptions
                 ["full", { } step] => options with { FullAt = step },
                 ["sndbuf", { } bytes] => options with { SendBufferBytes = int.Parse(bytes, CultureInfo.InvariantCulture) },
                 ["close", { } number] => options with { Close = int.Parse(number, CultureInfo.InvariantCulture) },
+                ["offer", { } seconds] => options with { OfferLifetime = TimeSpan.FromSeconds(int.Parse(seconds, CultureInfo.InvariantCulture)) },
                 _ => throw new ArgumentException($"'{argument}' is not an argument of this program.", nameof(arguments)),
             };
         }

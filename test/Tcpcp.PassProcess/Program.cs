@@ -27,7 +27,8 @@ if (file.Damage is { } damage)
     Console.WriteLine($"journal damaged: {damage}");
 IPassJournal journal = options.FullAt is { } step ? new FullJournal(file, Enum.Parse<JournalStep>(step)) : file;
 using ManualResetEventSlim going = new();
-PassOptions bounds = new() { OfferLifetime = ProcessOptions.OfferLifetime };
+// A busy machine is no silent destination.
+PassOptions bounds = new() { OfferLifetime = options.OfferLifetime, AnswerTime = TimeSpan.FromSeconds(20) };
 Func<PassRequest, IPEndPoint, Task<PassResult>> pass;
 if (options.CertificateDirectory is null)
 {

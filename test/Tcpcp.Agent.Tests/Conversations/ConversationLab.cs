@@ -130,8 +130,11 @@ internal sealed class ConversationLab : IAsyncDisposable
     }
 
     /// <summary>Returns when the application on that host has killed itself.</summary>
-    public async Task DiesAsync(string address) =>
-        Assert.True(await _processes[address].Exit.WaitAsync(s_limit) == KilledBySignal9, Log(address));
+    public async Task DiesAsync(string address)
+    {
+        await Until.True(() => _processes[address].Exit.IsCompleted, s_limit, () => $"{Log(A)} {Log(B)}");
+        Assert.True(await _processes[address].Exit == KilledBySignal9, Log(address));
+    }
 
     public bool HasStep(string address, string step) => Lines(_processes[address], $"step {step}").Any();
 
