@@ -69,17 +69,21 @@ internal sealed class KernelConnections : IDisposable
         return connections;
     }
 
-    /// <summary>Passes each once.</summary>
-    /// <returns>The time, the processor time of all threads, and the bytes allocated.</returns>
-    public (TimeSpan Time, TimeSpan ProcessorTime, long AllocatedBytes) PassAll()
+    /// <summary>What the passes so far have allocated.</summary>
+    public long AllocatedBytes { get; private set; }
+
+    /// <summary>Passes each of a part of the connections once.</summary>
+    public PassCost Pass(int first, int count)
     {
-        long before = GC.GetAllocatedBytesForCurrentThread();
+        long allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
         TimeSpan processorStart = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
-        for (int i = 0; i < _own.Length; i++)
+        for (int i = first; i < first + count; i++)
             _own[i] = Pass(_own[i]);
         TimeSpan time = Stopwatch.GetElapsedTime(start);
-        return (time, Environment.CpuUsage.TotalTime - processorStart, GC.GetAllocatedBytesForCurrentThread() - before);
+        TimeSpan processorTime = Environment.CpuUsage.TotalTime - processorStart;
+        AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - allocatedBefore;
+        return new PassCost(time.TotalMicroseconds, processorTime.TotalMicroseconds);
     }
 
     public void Dispose()
