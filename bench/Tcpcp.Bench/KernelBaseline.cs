@@ -3,7 +3,10 @@ using System.Globalization;
 
 namespace Tcpcp.Bench;
 
-/// <summary>The C program (bench/kernel/pass.c) with connections of its own. It sleeps between its turns, and its turns are waited for asleep: neither side takes time from the other.</summary>
+/// <summary>
+/// The C program (bench/kernel/pass.c) with connections of its own. It sleeps between its turns, and its turns are waited for asleep: neither side takes
+/// time from the other.
+/// </summary>
 internal sealed class KernelBaseline : IDisposable
 {
     private readonly Process _program;

@@ -16,7 +16,7 @@ internal sealed class KernelConnections : IDisposable
     private const int PeerReceiveBufferBytes = 4096;
 
     private readonly ConnectionGate _gate = ConnectionGate.Open();
-    private readonly SafeSocketHandle[] _own;
+    private readonly SafeHandle[] _own;
     private readonly Socket[] _accepted;
     private readonly Socket[] _peers;
     private readonly ArrayPool<byte> _buffers = ArrayPool<byte>.Shared;
@@ -25,7 +25,7 @@ internal sealed class KernelConnections : IDisposable
     private DormantConnection? _dormant;
 
     private KernelConnections(int count) =>
-        (_own, _accepted, _peers) = (new SafeSocketHandle[count], new Socket[count], new Socket[count]);
+        (_own, _accepted, _peers) = (new SafeHandle[count], new Socket[count], new Socket[count]);
 
     /// <summary>What a pass leaves: the objects of one snapshot and the handle of one socket, made by themselves.</summary>
     public long ResultBytes
@@ -38,7 +38,7 @@ internal sealed class KernelConnections : IDisposable
             long before = GC.GetAllocatedBytesForCurrentThread();
             FourTuple connection = new(new IPEndPoint(new IPAddress(local), last.Connection.Local.Port), new IPEndPoint(new IPAddress(peer), last.Connection.Peer.Port));
             ConnectionSnapshot copy = last with { Connection = connection };
-            SafeSocketHandle handle = new(-1, ownsHandle: false);
+            RawSocketHandle handle = new(-1);
             long bytes = GC.GetAllocatedBytesForCurrentThread() - before;
             handle.Dispose();
             GC.KeepAlive(copy);
@@ -90,12 +90,12 @@ internal sealed class KernelConnections : IDisposable
     {
         foreach (Socket socket in _peers.Concat(_accepted))
             socket.Dispose();
-        foreach (SafeSocketHandle socket in _own)
+        foreach (SafeHandle socket in _own)
             socket.Dispose();
         _gate.Dispose();
     }
 
-    private SafeSocketHandle Pass(SafeSocketHandle socket)
+    private SafeHandle Pass(SafeHandle socket)
     {
         FrozenConnection frozen = _frozen = FrozenConnection.Freeze(socket, _gate, slot: 0, epoch: 0, _frozen);
         ConnectionSnapshot snapshot = _last = frozen.Capture(_buffers);
@@ -103,7 +103,7 @@ internal sealed class KernelConnections : IDisposable
         frozen.MarkSent();
         frozen.Release();
         DormantConnection dormant = _dormant = DormantConnection.Restore(snapshot, _gate, slot: 0, stoodStillSince, _dormant);
-        SafeSocketHandle restored = dormant.Wake(acknowledged: null);
+        SafeHandle restored = dormant.Wake(acknowledged: null);
         dormant.Finish();
         SnapshotBuffers.Return(snapshot, _buffers);
         return restored;

@@ -4,6 +4,7 @@ using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Linux;
 using FourTuple = Tcpcp.Core.FourTuple;
+using RawSocketHandle = Tcpcp.Linux.Tcp.RawSocketHandle;
 
 namespace Tcpcp.Agent.Passing;
 
@@ -11,7 +12,7 @@ namespace Tcpcp.Agent.Passing;
 internal sealed class DestinationConnections(HostServices host, IReadOnlyList<FourTuple> names, uint slot)
 {
     private readonly List<DormantConnection?> _dormant = [];
-    private readonly List<SafeSocketHandle?> _awake = [];
+    private readonly List<SafeHandle?> _awake = [];
     private readonly HashSet<FourTuple> _closedGates = [];
     private bool _isRecovered;
 
@@ -120,7 +121,8 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
             catch (KernelException e)
             {
                 broken.Add($"{names[i]}: {e.Message}");
-                using Socket socket = new(_awake[i]!) { LingerState = new LingerOption(true, 0) };
+                using Socket socket = RawSocketHandle.SocketOf(_awake[i]!);
+                socket.LingerState = new LingerOption(true, 0);
                 _awake[i] = null;
             }
         }
@@ -132,7 +134,7 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
     /// <summary>The sockets that live, for the application; null stands for one that ended.</summary>
     public IReadOnlyList<Socket?> TakeSockets()
     {
-        Socket?[] sockets = [.. _awake.Select(handle => handle is null ? null : new Socket(handle))];
+        Socket?[] sockets = [.. _awake.Select(handle => handle is null ? null : RawSocketHandle.SocketOf(handle))];
         _awake.Clear();
         return sockets;
     }
