@@ -16,7 +16,7 @@ internal sealed class KernelConnections : IDisposable
     private const int PeerReceiveBufferBytes = 4096;
 
     private readonly ConnectionGate _gate = ConnectionGate.Open();
-    private readonly SafeSocketHandle[] _own;
+    private readonly SafeHandle[] _own;
     private readonly Socket[] _accepted;
     private readonly Socket[] _peers;
     private readonly ArrayPool<byte> _buffers = ArrayPool<byte>.Shared;
@@ -25,7 +25,7 @@ internal sealed class KernelConnections : IDisposable
     private DormantConnection? _dormant;
 
     private KernelConnections(int count) =>
-        (_own, _accepted, _peers) = (new SafeSocketHandle[count], new Socket[count], new Socket[count]);
+        (_own, _accepted, _peers) = (new SafeHandle[count], new Socket[count], new Socket[count]);
 
     /// <summary>What a pass leaves: the objects of one snapshot and the handle of one socket, made by themselves.</summary>
     public long ResultBytes
@@ -38,7 +38,7 @@ internal sealed class KernelConnections : IDisposable
             long before = GC.GetAllocatedBytesForCurrentThread();
             FourTuple connection = new(new IPEndPoint(new IPAddress(local), last.Connection.Local.Port), new IPEndPoint(new IPAddress(peer), last.Connection.Peer.Port));
             ConnectionSnapshot copy = last with { Connection = connection };
-            SafeSocketHandle handle = new(-1, ownsHandle: false);
+            RawSocketHandle handle = new(-1);
             long bytes = GC.GetAllocatedBytesForCurrentThread() - before;
             handle.Dispose();
             GC.KeepAlive(copy);
@@ -69,29 +69,33 @@ internal sealed class KernelConnections : IDisposable
         return connections;
     }
 
-    /// <summary>Passes each once.</summary>
-    /// <returns>The time, the processor time of all threads, and the bytes allocated.</returns>
-    public (TimeSpan Time, TimeSpan ProcessorTime, long AllocatedBytes) PassAll()
+    /// <summary>What the passes so far have allocated.</summary>
+    public long AllocatedBytes { get; private set; }
+
+    /// <summary>Passes each of a part of the connections once.</summary>
+    public PassCost Pass(int first, int count)
     {
-        long before = GC.GetAllocatedBytesForCurrentThread();
+        long allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
         TimeSpan processorStart = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
-        for (int i = 0; i < _own.Length; i++)
+        for (int i = first; i < first + count; i++)
             _own[i] = Pass(_own[i]);
         TimeSpan time = Stopwatch.GetElapsedTime(start);
-        return (time, Environment.CpuUsage.TotalTime - processorStart, GC.GetAllocatedBytesForCurrentThread() - before);
+        TimeSpan processorTime = Environment.CpuUsage.TotalTime - processorStart;
+        AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - allocatedBefore;
+        return new PassCost(time.TotalMicroseconds, processorTime.TotalMicroseconds);
     }
 
     public void Dispose()
     {
         foreach (Socket socket in _peers.Concat(_accepted))
             socket.Dispose();
-        foreach (SafeSocketHandle socket in _own)
+        foreach (SafeHandle socket in _own)
             socket.Dispose();
         _gate.Dispose();
     }
 
-    private SafeSocketHandle Pass(SafeSocketHandle socket)
+    private SafeHandle Pass(SafeHandle socket)
     {
         FrozenConnection frozen = _frozen = FrozenConnection.Freeze(socket, _gate, slot: 0, epoch: 0, _frozen);
         ConnectionSnapshot snapshot = _last = frozen.Capture(_buffers);
@@ -99,7 +103,7 @@ internal sealed class KernelConnections : IDisposable
         frozen.MarkSent();
         frozen.Release();
         DormantConnection dormant = _dormant = DormantConnection.Restore(snapshot, _gate, slot: 0, stoodStillSince, _dormant);
-        SafeSocketHandle restored = dormant.Wake(acknowledged: null);
+        SafeHandle restored = dormant.Wake(acknowledged: null);
         dormant.Finish();
         SnapshotBuffers.Return(snapshot, _buffers);
         return restored;

@@ -10,15 +10,30 @@ namespace Tcpcp.Linux;
 /// int fd = HeldDescriptor.Take(socket);
 /// return HeldDescriptor.Return(socket, getsockopt(fd, level, name, value, length));
 /// </code>
+/// Who makes many calls in a row holds the descriptor for all of them, on its thread, which saves two atomic operations a call:
+/// <code>
+/// using HeldDescriptor.Scope held = HeldDescriptor.Hold(socket);
+/// </code>
 /// </summary>
 internal static class HeldDescriptor
 {
+    [ThreadStatic]
+    private static SafeHandle? t_held;
+
+    /// <summary>Holds the descriptor until the scope is left. A handle that is disposed meanwhile is closed then.</summary>
+    /// <exception cref="ObjectDisposedException">The handle is closed.</exception>
+    public static Scope Hold(SafeHandle handle) => new(handle);
+
     /// <exception cref="ObjectDisposedException">The handle is closed.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Take(SafeHandle handle)
     {
-        bool held = false;
-        handle.DangerousAddRef(ref held);
+        if (!ReferenceEquals(handle, t_held))
+        {
+            bool held = false;
+            handle.DangerousAddRef(ref held);
+        }
+
         return (int)handle.DangerousGetHandle();
     }
 
@@ -29,7 +44,29 @@ internal static class HeldDescriptor
     {
         if (result < 0)
             Marshal.SetLastPInvokeError(Marshal.GetLastSystemError());
-        handle.DangerousRelease();
+        if (!ReferenceEquals(handle, t_held))
+            handle.DangerousRelease();
         return result;
+    }
+
+    /// <summary>From <see cref="Hold"/>. Scopes may be nested; the inner one's handle counts.</summary>
+    public readonly ref struct Scope : IDisposable
+    {
+        private readonly SafeHandle _handle;
+        private readonly SafeHandle? _outer;
+
+        internal Scope(SafeHandle handle)
+        {
+            bool held = false;
+            handle.DangerousAddRef(ref held);
+            (_handle, _outer) = (handle, t_held);
+            t_held = handle;
+        }
+
+        public void Dispose()
+        {
+            t_held = _outer;
+            _handle.DangerousRelease();
+        }
     }
 }

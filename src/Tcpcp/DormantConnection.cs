@@ -26,7 +26,7 @@ public sealed class DormantConnection : IDisposable
     private ConnectionGate _gate = null!; // set by the only caller of the constructor
     private ConnectionSnapshot _snapshot = null!;
     private PeerSegmentSocket? _peer;
-    private SafeSocketHandle? _socket;
+    private SafeHandle? _socket;
     private int _written; // bytes of the snapshot's send queue that the socket has
     private bool _tailIsSent;
     private bool _isQueued;
@@ -83,7 +83,7 @@ public sealed class DormantConnection : IDisposable
         PeerSegmentSocket? peer = FinRestore.OpenPeer(snapshot, gate.Options.ArrivalMark);
         try
         {
-            SafeSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince, isForeign);
+            RawSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince, isForeign);
             left?._peer?.Dispose();
             DormantConnection dormant = left ?? new DormantConnection();
             (dormant._socket, dormant._gate, dormant._snapshot, dormant._peer) = (socket, gate, snapshot, peer);
@@ -99,7 +99,7 @@ public sealed class DormantConnection : IDisposable
     }
 
     /// <summary>Takes over a socket that an earlier program has restored, and perhaps begun to activate. Its application has not written to it.</summary>
-    internal static DormantConnection Adopt(SafeSocketHandle socket, ConnectionSnapshot snapshot, ConnectionGate gate)
+    internal static DormantConnection Adopt(SafeHandle socket, ConnectionSnapshot snapshot, ConnectionGate gate)
     {
         PeerSegmentSocket? peer = FinRestore.OpenPeer(snapshot, gate.Options.ArrivalMark);
         DormantConnection dormant = new() { _socket = socket, _gate = gate, _snapshot = snapshot, _peer = peer };
@@ -121,16 +121,17 @@ public sealed class DormantConnection : IDisposable
     /// <returns>The socket; the caller owns it.</returns>
     public Socket Activate()
     {
-        SafeSocketHandle socket = Wake(acknowledged: null);
+        SafeHandle socket = Wake(acknowledged: null);
         Finish();
-        return new Socket(socket);
+        return RawSocketHandle.SocketOf(socket);
     }
 
     /// <summary>First half of the activation: the socket can receive and send.</summary>
     /// <param name="acknowledged">The highest acknowledgement number among the peer's packets that wait to be replayed.</param>
-    internal SafeSocketHandle Wake(SequenceNumber? acknowledged)
+    internal SafeHandle Wake(SequenceNumber? acknowledged)
     {
-        SafeSocketHandle socket = _socket ?? throw new InvalidOperationException($"{Connection} was activated or discarded already.");
+        SafeHandle socket = _socket ?? throw new InvalidOperationException($"{Connection} was activated or discarded already.");
+        using HeldDescriptor.Scope held = HeldDescriptor.Hold(socket);
         SequenceNumber known = acknowledged is { } number && number.IsAfter(_snapshot.SndUna) ? number : _snapshot.SndUna;
         int open = Math.Max(0, _snapshot.SndNxt - known);
 
@@ -185,8 +186,9 @@ public sealed class DormantConnection : IDisposable
     /// <summary>Second half, after the held packets were replayed: what was never sent leaves, and the application's options hold.</summary>
     internal void Finish()
     {
-        SafeSocketHandle socket = _socket!;
+        SafeHandle socket = _socket!;
         _socket = null;
+        using HeldDescriptor.Scope held = HeldDescriptor.Hold(socket);
         TcpSocketOptions options = _snapshot.Options;
         bool pushes = !_tailIsSent || _isQueued || _snapshot.Unsent.Length > 0;
         if (pushes)

@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using Tcpcp.Capture;
 using Tcpcp.Core;
 using Tcpcp.Gate;
+using Tcpcp.Linux;
 using Tcpcp.Linux.Packets;
 using Tcpcp.Linux.Tcp;
 using static Tcpcp.Linux.Tcp.SocketLevel;
@@ -98,6 +99,7 @@ public sealed class FrozenConnection : IDisposable
     {
         if (left is { _state: not (State.Thawed or State.Released) } or { _ownsGate: true })
             throw new InvalidOperationException($"The scope of {left.Connection} is still in use.");
+        using HeldDescriptor.Scope held = HeldDescriptor.Hold(socket);
         PassableSocket passable = Passability.Require(socket, gate.Options, out TcpInfo info);
         TcpSocketOptions options = OptionReader.Read(socket, passable.IPv6Socket && !passable.V4Mapped, passable.Mark);
         bool mayBeAhead = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0 && info.tcpi_last_data_sent < PacingLead.LongestMilliseconds;
@@ -148,6 +150,7 @@ public sealed class FrozenConnection : IDisposable
     {
         if (_state is not (State.Frozen or State.Sent))
             throw new InvalidOperationException($"{Connection} is {_state}; only a frozen connection can be captured.");
+        using HeldDescriptor.Scope held = HeldDescriptor.Hold(_socket);
         return ConnectionCapture.Capture(_socket, _passable, _options, _inFlight, _sentTimestamp, out _clockReadAt, _epoch, buffers);
     }
 

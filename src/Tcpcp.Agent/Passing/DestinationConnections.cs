@@ -4,6 +4,7 @@ using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Linux;
 using FourTuple = Tcpcp.Core.FourTuple;
+using RawSocketHandle = Tcpcp.Linux.Tcp.RawSocketHandle;
 
 namespace Tcpcp.Agent.Passing;
 
@@ -11,7 +12,7 @@ namespace Tcpcp.Agent.Passing;
 internal sealed class DestinationConnections(HostServices host, IReadOnlyList<FourTuple> names, uint slot)
 {
     private readonly List<DormantConnection?> _dormant = [];
-    private readonly List<SafeSocketHandle?> _awake = [];
+    private readonly List<SafeHandle?> _awake = [];
     private readonly HashSet<FourTuple> _closedGates = [];
     private bool _isRecovered;
 
@@ -164,13 +165,14 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
         return (replayed, dropped, broken.Count == 0 ? null : string.Join(' ', broken));
     }
 
-    private static void Reset(SafeSocketHandle handle)
+    private static void Reset(SafeHandle handle)
     {
         using (handle)
         {
             try
             {
-                using Socket socket = new(handle) { LingerState = new LingerOption(true, 0) };
+                using Socket socket = RawSocketHandle.SocketOf(handle);
+                socket.LingerState = new LingerOption(true, 0);
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
@@ -182,7 +184,7 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
     /// <summary>The sockets that live, for the application; null stands for one that ended.</summary>
     public IReadOnlyList<Socket?> TakeSockets()
     {
-        Socket?[] sockets = [.. _awake.Select(handle => handle is null ? null : new Socket(handle))];
+        Socket?[] sockets = [.. _awake.Select(handle => handle is null ? null : RawSocketHandle.SocketOf(handle))];
         _awake.Clear();
         return sockets;
     }

@@ -264,9 +264,9 @@ internal sealed class OriginConnections : IDisposable
         }
 
         using DormantConnection dormant = DormantConnection.Restore(Snapshots[number], _host.Gate, slot, stoodStillSince);
-        SafeSocketHandle socket = dormant.Wake(_host.Hold.HighestAcknowledgement(Names[number]));
+        SafeHandle socket = dormant.Wake(_host.Hold.HighestAcknowledgement(Names[number]));
         Replay(Names[number], held);
         dormant.Finish();
-        _rebuilt[number] = new Socket(socket);
+        _rebuilt[number] = RawSocketHandle.SocketOf(socket);
     }
 }

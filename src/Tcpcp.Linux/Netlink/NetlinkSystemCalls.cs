@@ -5,7 +5,7 @@ namespace Tcpcp.Linux.Netlink;
 
 /// <summary>The system calls of a netlink socket.</summary>
 [KernelHeader("sys/socket.h", "linux/netlink.h", "errno.h")]
-internal static partial class NetlinkSystemCalls
+internal static unsafe partial class NetlinkSystemCalls
 {
     private const int AF_NETLINK = 16; // sys/socket.h
     private const int SOCK_RAW = 3;
@@ -39,7 +39,7 @@ internal static partial class NetlinkSystemCalls
     /// <summary>Sends to the kernel; a netlink datagram leaves whole or not at all.</summary>
     public static void Send(SafeHandle socket, ReadOnlySpan<byte> bytes)
     {
-        while (send(socket, bytes, (nuint)bytes.Length, 0) < 0)
+        while (Send(socket, bytes, flags: 0) < 0)
         {
             if (Marshal.GetLastPInvokeError() != Errno.EINTR)
                 throw KernelException.Last("send(AF_NETLINK)");
@@ -55,7 +55,7 @@ internal static partial class NetlinkSystemCalls
 
     private static bool TryReceive(SafeHandle socket, Span<byte> buffer, int flags, out int bytes)
     {
-        while ((bytes = (int)recv(socket, buffer, (nuint)buffer.Length, flags | MSG_TRUNC)) < 0)
+        while ((bytes = (int)Receive(socket, buffer, flags | MSG_TRUNC)) < 0)
         {
             int errno = Marshal.GetLastPInvokeError();
             if (errno == Errno.EAGAIN)
@@ -65,6 +65,24 @@ internal static partial class NetlinkSystemCalls
         }
 
         return bytes <= buffer.Length ? true : throw KernelException.Of("recv(AF_NETLINK)", EMSGSIZE, $"{bytes} bytes");
+    }
+
+    private static nint Send(SafeHandle socket, ReadOnlySpan<byte> bytes, int flags)
+    {
+        fixed (byte* pointer = bytes)
+        {
+            int fd = HeldDescriptor.Take(socket);
+            return HeldDescriptor.Return(socket, send(fd, pointer, (nuint)bytes.Length, flags));
+        }
+    }
+
+    private static nint Receive(SafeHandle socket, Span<byte> buffer, int flags)
+    {
+        fixed (byte* pointer = buffer)
+        {
+            int fd = HeldDescriptor.Take(socket);
+            return HeldDescriptor.Return(socket, recv(fd, pointer, (nuint)buffer.Length, flags));
+        }
     }
 
     private static KernelException FailedToOpen(SafeFileHandle handle, string call)
@@ -83,11 +101,11 @@ internal static partial class NetlinkSystemCalls
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setsockopt(SafeHandle fd, int level, int name, ref Timeval value, int length);
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial nint send(SafeHandle fd, ReadOnlySpan<byte> buffer, nuint length, int flags);
+    [LibraryImport("libc")]
+    private static partial nint send(int fd, byte* buffer, nuint length, int flags);
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial nint recv(SafeHandle fd, Span<byte> buffer, nuint length, int flags);
+    [LibraryImport("libc")]
+    private static partial nint recv(int fd, byte* buffer, nuint length, int flags);
 
     [KernelHeader("sys/time.h", Structure = "struct timeval", Fields = "tv_sec tv_usec")]
     [StructLayout(LayoutKind.Sequential)]

@@ -14,10 +14,10 @@ internal static unsafe partial class RawSocket
     private const int SockaddrIn6Bytes = 28;
 
     /// <summary>A TCP socket, closed on exec, and blocking as the framework expects: on a non-blocking one every synchronous call throws.</summary>
-    public static SafeSocketHandle Create(bool ipv6, int protocol = IPPROTO_TCP)
+    public static RawSocketHandle Create(bool ipv6, int protocol = IPPROTO_TCP)
     {
         int descriptor = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol);
-        return descriptor >= 0 ? new SafeSocketHandle(descriptor, ownsHandle: true) : throw KernelException.Last("socket(SOCK_STREAM)");
+        return descriptor >= 0 ? new RawSocketHandle(descriptor) : throw KernelException.Last("socket(SOCK_STREAM)");
     }
 
     public static void Bind(SafeHandle socket, IPEndPoint endPoint, bool ipv6)

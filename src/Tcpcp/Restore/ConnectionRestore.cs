@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
 using Tcpcp.Linux;
@@ -23,10 +22,10 @@ internal static class ConnectionRestore
     /// <param name="stoodStillSince">Since when the connection has stood still, as <see cref="Stopwatch.GetTimestamp"/> of this host.</param>
     /// <param name="peer">From <see cref="FinRestore.OpenPeer"/>.</param>
     /// <param name="isForeign">The local address is not this host's: another host forwards the packets here.</param>
-    public static SafeSocketHandle Restore(ConnectionSnapshot snapshot, uint mark, PeerSegmentSocket? peer, long stoodStillSince, bool isForeign)
+    public static RawSocketHandle Restore(ConnectionSnapshot snapshot, uint mark, PeerSegmentSocket? peer, long stoodStillSince, bool isForeign)
     {
         bool ipv6Socket = snapshot.Connection.IsIPv6 || snapshot.IsV4Mapped;
-        SafeSocketHandle socket = RawSocket.Create(ipv6Socket);
+        RawSocketHandle socket = RawSocket.Create(ipv6Socket);
         try
         {
             if (isForeign)
@@ -44,6 +43,7 @@ internal static class ConnectionRestore
 
     private static void Restore(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6Socket, uint mark, long stoodStillSince)
     {
+        using HeldDescriptor.Scope held = HeldDescriptor.Hold(socket);
         SocketOption.Set(socket, SOL_SOCKET, SO_MARK, mark);
         SocketOption.Set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, LongUserTimeoutMilliseconds);
         RepairMode.Enter(socket);

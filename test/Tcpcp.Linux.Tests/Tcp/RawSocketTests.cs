@@ -48,7 +48,7 @@ public sealed class RawSocketTests : IDisposable
     [Fact]
     public void A_socket_without_a_peer_is_told()
     {
-        using SafeSocketHandle socket = RawSocket.Create(ipv6: false);
+        using RawSocketHandle socket = RawSocket.Create(ipv6: false);
         KernelException refused = Assert.Throws<KernelException>(() => RawSocket.Ends(socket, out _, out _));
         Assert.Equal(("getpeername", Errno.ENOTCONN), (refused.Call, refused.Errno));
     }
@@ -66,7 +66,7 @@ public sealed class RawSocketTests : IDisposable
     {
         using Socket listener = _host.Listen(IPAddress.Loopback);
         IPEndPoint taken = (IPEndPoint)listener.LocalEndPoint!;
-        using SafeSocketHandle socket = _host.Run(() => RawSocket.Create(ipv6: false));
+        using RawSocketHandle socket = _host.Run(() => RawSocket.Create(ipv6: false));
         KernelException refused = Assert.Throws<KernelException>(() => RawSocket.Bind(socket, taken, ipv6: false));
         Assert.Equal($"bind ({taken}): Address already in use (errno {Errno.EADDRINUSE})", refused.Message);
     }
@@ -78,7 +78,7 @@ public sealed class RawSocketTests : IDisposable
     public void An_address_of_another_host_is_named(string address, bool ipv6)
     {
         IPEndPoint foreign = new(IPAddress.Parse(address), 80);
-        using SafeSocketHandle socket = _host.Run(() => RawSocket.Create(ipv6));
+        using RawSocketHandle socket = _host.Run(() => RawSocket.Create(ipv6));
         KernelException refused = Assert.Throws<KernelException>(() => RawSocket.Bind(socket, foreign, ipv6));
         Assert.Equal(("bind", Errno.EADDRNOTAVAIL), (refused.Call, refused.Errno));
         Assert.Contains($"({foreign})", refused.Message, StringComparison.Ordinal);
@@ -90,7 +90,7 @@ public sealed class RawSocketTests : IDisposable
     public void A_peer_without_a_route_is_named(string address, bool ipv6)
     {
         IPEndPoint far = new(IPAddress.Parse(address), 80);
-        using SafeSocketHandle socket = _host.Run(() => RawSocket.Create(ipv6));
+        using RawSocketHandle socket = _host.Run(() => RawSocket.Create(ipv6));
         KernelException refused = Assert.Throws<KernelException>(() => RawSocket.Connect(socket, far, ipv6));
         Assert.Equal(("connect", ENETUNREACH), (refused.Call, refused.Errno));
         Assert.Contains($"({far})", refused.Message, StringComparison.Ordinal);

@@ -54,7 +54,7 @@ public sealed class RepairModeTests : IDisposable
             add rule inet test out counter name sent
             """);
         (IPEndPoint local, IPEndPoint peer) = (new(IPAddress.Parse(address), 8080), new(IPAddress.Parse(address), 51514));
-        using SafeSocketHandle socket = _host.Run(() => RawSocket.Create(ipv6));
+        using RawSocketHandle socket = _host.Run(() => RawSocket.Create(ipv6));
         RepairMode.Enter(socket);
         RawSocket.Bind(socket, local, ipv6);
         RepairMode.SelectQueue(socket, TcpOption.TCP_SEND_QUEUE);

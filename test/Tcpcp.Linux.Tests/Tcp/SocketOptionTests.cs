@@ -9,7 +9,7 @@ namespace Tcpcp.Linux.Tests.Tcp;
 
 public sealed class SocketOptionTests : IDisposable
 {
-    private readonly SafeSocketHandle _socket = RawSocket.Create(ipv6: false);
+    private readonly RawSocketHandle _socket = RawSocket.Create(ipv6: false);
 
     public void Dispose() => _socket.Dispose();
 
