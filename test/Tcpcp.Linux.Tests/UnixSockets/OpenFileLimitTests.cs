@@ -28,7 +28,7 @@ public sealed class OpenFileLimitTests
             print("limited", flush=True)
             sys.stdin.readline()
             resource.prlimit(process, resource.RLIMIT_NOFILE, before)
-            """, Text(Environment.ProcessId), Text(Highest() + Room)], new ChildOptions { Input = ChildInput.Pipe });
+            """, Text(Environment.ProcessId), Text(LimitWithRoom())], new ChildOptions { Input = ChildInput.Pipe });
         try
         {
             await Eventually.Equal(expected: true, () => limiter.Output!.Text.Contains("limited", StringComparison.Ordinal));
@@ -46,7 +46,15 @@ public sealed class OpenFileLimitTests
         }
     }
 
-    private static int Highest() => Directory.EnumerateFiles("/proc/self/fd").Max(file => int.Parse(Path.GetFileName(file), CultureInfo.InvariantCulture));
+    // The numbers below a limit have gaps.
+    private static int LimitWithRoom()
+    {
+        HashSet<int> open = [.. Directory.EnumerateFiles("/proc/self/fd").Select(file => int.Parse(Path.GetFileName(file), CultureInfo.InvariantCulture))];
+        int limit = 0;
+        for (int free = 0; free < Room; limit++)
+            free += open.Contains(limit) ? 0 : 1;
+        return limit;
+    }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

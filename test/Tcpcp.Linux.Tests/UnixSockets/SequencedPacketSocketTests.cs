@@ -71,7 +71,7 @@ public sealed class SequencedPacketSocketTests : IDisposable
         (SequencedPacketSocket own, SequencedPacketSocket other) = await ConnectAsync();
         using (own)
         using (other)
-        using (SafeFileHandle file = File.OpenHandle(Path.Combine(_directory, "file"), FileMode.Create))
+        using (SafeFileHandle file = File.OpenHandle(Path.Combine(_directory, "file"), FileMode.Create, FileAccess.Write))
         {
             Assert.True(own.TrySend([1], [file, file]));
             SafeHandle taken;
