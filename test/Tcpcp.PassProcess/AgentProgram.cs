@@ -7,7 +7,8 @@ using Tcpcp.Core;
 
 namespace Tcpcp.PassProcess;
 
-/// <summary>An agent in a process of its own: NAME ADDRESS:PORT JOURNAL_DIRECTORY SOCKET GROUP [OTHER=ADDRESS:PORT]... It ends with its standard input.</summary>
+/// <summary>An agent in a process of its own: NAME ADDRESS:PORT JOURNAL_DIRECTORY SOCKET GROUP [OTHER=ADDRESS:PORT]... Orders on standard input:
+/// "want APPLICATION OTHER". It ends with its standard input.</summary>
 internal static class AgentProgram
 {
     public static async Task RunAsync(IReadOnlyList<string> arguments)
@@ -35,7 +36,13 @@ internal static class AgentProgram
         await using LocalServer server = LocalServer.Start(services, new LocalServerOptions { Path = arguments[3], ApplicationGroup = arguments[4] },
             what => Console.WriteLine($"local {what.Kind} {what.Program} {what.Detail}"));
         Console.WriteLine("ready");
-        await Task.Factory.StartNew(Console.In.ReadToEnd, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        while (await Task.Factory.StartNew(Console.In.ReadLine, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default) is { } line)
+        {
+            if (line.Split(' ') is not ["want", { } application, { } destination])
+                continue;
+            await foreach (WantedOutcome outcome in server.PassWantedAsync(application, new WantedPasses { AdmitAsync = _ => new(destination) }, CancellationToken.None))
+                Console.WriteLine($"passed {outcome.Result.Failure} {outcome.Result.Owner} {outcome.Result.Detail}");
+        }
     }
 
     private static void Observe(PassStep step) => Console.WriteLine($"step {step.Side}:{step.Action} {step.Detail}");

@@ -90,6 +90,13 @@ internal sealed class ApplicationLab : IAsyncDisposable
         ]);
     }
 
+    /// <summary>Starts the library's smallest sample, an echo server.</summary>
+    public async Task StartEchoAsync(string host)
+    {
+        await StartAsync(_applications, host, Path.Combine(AppContext.BaseDirectory, "passing-echo"), [$"0.0.0.0:{s_service.Port}", SocketOf(host)], readyLine: null);
+        await Until.True(() => _agents[host].Output!.Text.Contains("local Registered passing-echo echo", StringComparison.Ordinal), s_limit, Log);
+    }
+
     public async Task ConverseAsync(bool isEchoed = false)
     {
         _conversation = Conversation.Start(_peer, s_service, BytesPerSecond, isEchoed);
@@ -103,13 +110,18 @@ internal sealed class ApplicationLab : IAsyncDisposable
         await _applications[from].Input!.FlushAsync();
     }
 
-    /// <returns>Failure and owner, as the application was told, such as <c>None Destination</c>.</returns>
-    public async Task<string> OutcomeAsync(string from, int number = 0)
+    /// <summary>The agent at one host wants an application's connections to leave.</summary>
+    public async Task WantAsync(string from, string application, string to)
     {
-        string line = "";
-        await Until.True(() => (line = Lines(_applications[from], "passed ").ElementAtOrDefault(number) ?? "").Length > 0, s_limit, Log);
-        return string.Join(' ', line.Split(' ')[1..3]);
+        await _agents[from].Input!.WriteAsync(Encoding.ASCII.GetBytes($"want {application} {to}\n"));
+        await _agents[from].Input!.FlushAsync();
     }
+
+    /// <returns>Failure and owner, as the application was told, such as <c>None Destination</c>.</returns>
+    public Task<string> OutcomeAsync(string from, int number = 0) => OutcomeAsync(_applications[from], number);
+
+    /// <returns>Failure and owner of what was wanted, as the agent was told.</returns>
+    public Task<string> WantedOutcomeAsync(string from, int number = 0) => OutcomeAsync(_agents[from], number);
 
     public async Task DiesAsync(string host) => Assert.True(await _applications[host].Exit.WaitAsync(s_limit) == 128 + 9, Log());
 
@@ -156,6 +168,13 @@ internal sealed class ApplicationLab : IAsyncDisposable
 
     public string Log() => string.Join('\n', _agents.Concat(_applications).Select(one => $"{one.Key}: {one.Value.Output!.Text}{one.Value.ErrorOutput!.Text}"));
 
+    private async Task<string> OutcomeAsync(ChildProcess process, int number)
+    {
+        string line = "";
+        await Until.True(() => (line = Lines(process, "passed ").ElementAtOrDefault(number) ?? "").Length > 0, s_limit, Log);
+        return string.Join(' ', line.Split(' ')[1..3]);
+    }
+
     private static string PassProgram => Path.Combine(AppContext.BaseDirectory, "Tcpcp.PassProcess");
 
     private static string AddressOf(string host) => host == A ? "10.0.0.2" : "10.0.0.3";
@@ -167,11 +186,12 @@ internal sealed class ApplicationLab : IAsyncDisposable
         "agent", host, $"{AddressOf(host)}:{AgentPort}", Path.Combine(_directory, $"{host}.journal"), SocketOf(host), Group, $"{other}={AddressOf(other)}:{AgentPort}",
     ]);
 
-    private async Task StartAsync(Dictionary<string, ChildProcess> processes, string host, string program, IReadOnlyList<string> arguments)
+    private async Task StartAsync(Dictionary<string, ChildProcess> processes, string host, string program, IReadOnlyList<string> arguments, string? readyLine = "ready")
     {
         ChildProcess process = _hosts[host].Start(program, arguments, new ChildOptions { Input = ChildInput.Pipe });
         processes[host] = process;
-        await Until.True(() => Lines(process, "ready").Any(), s_limit, () => process.Output!.Text + process.ErrorOutput!.Text);
+        if (readyLine is not null)
+            await Until.True(() => Lines(process, readyLine).Any(), s_limit, () => process.Output!.Text + process.ErrorOutput!.Text);
     }
 
     private async Task AssertNothingIsLeftAsync() =>

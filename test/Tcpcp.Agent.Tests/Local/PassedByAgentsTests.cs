@@ -33,6 +33,21 @@ public sealed class PassedByAgentsTests
     }
 
     [Fact]
+    public async Task Connections_of_the_smallest_sample_leave_when_the_operator_wants_it()
+    {
+        await using ApplicationLab lab = await CreateAsync();
+        await lab.StartEchoAsync(A);
+        await lab.StartEchoAsync(B);
+        await lab.ConverseAsync(isEchoed: true);
+        await lab.WantAsync(A, "echo", B);
+        Assert.True(await lab.WantedOutcomeAsync(A) == "None Destination", lab.Log());
+        await lab.Conversation.ProgressAsync(500_000);
+        await lab.WantAsync(B, "echo", A);
+        Assert.True(await lab.WantedOutcomeAsync(B) == "None Destination", lab.Log());
+        await lab.FinishAsync();
+    }
+
+    [Fact]
     public async Task An_application_that_dies_when_it_is_to_stop_ends_its_connection_as_any_program_does()
     {
         await using ApplicationLab lab = await CreateAsync();
