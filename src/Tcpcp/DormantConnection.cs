@@ -246,7 +246,7 @@ public sealed class DormantConnection : IDisposable
         peer.Deliver(new PeerSegment(_snapshot.RcvNxt, _snapshot.SndNxt, Window: 0));
     }
 
-    private static void DissolveWhatIsLeft(SafeSocketHandle socket)
+    private static void DissolveWhatIsLeft(SafeHandle socket)
     {
         try
         {
