@@ -6,7 +6,6 @@ using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
-using Prometheus;
 
 namespace Tcpcp.Agent.Hosting;
 
@@ -14,8 +13,7 @@ namespace Tcpcp.Agent.Hosting;
 internal sealed class MetricsExport : IDisposable
 {
     private readonly AgentConfiguration _configuration;
-    private readonly CollectorRegistry? _registry;
-    private readonly IDisposable? _adapter;
+    private readonly PrometheusMetrics? _prometheus;
     private readonly TracerProvider? _traces;
     private readonly MeterProvider? _metrics;
     private Func<string?> _fault = () => "The agent is starting.";
@@ -24,15 +22,7 @@ internal sealed class MetricsExport : IDisposable
     {
         _configuration = configuration;
         if (configuration.MetricsListen is not null)
-        {
-            _registry = Metrics.NewCustomRegistry();
-            _adapter = MeterAdapter.StartListening(new MeterAdapterOptions
-            {
-                Registry = _registry,
-                InstrumentFilterPredicate = instrument => instrument.Meter.Name == PassTelemetry.Source,
-                ResolveHistogramBuckets = _ => PassTelemetry.BlackoutBuckets,
-            });
-        }
+            _prometheus = new PrometheusMetrics();
 
         if (configuration.OtlpCollector is not { } collector)
             return;
@@ -71,7 +61,7 @@ internal sealed class MetricsExport : IDisposable
 
     public void Dispose()
     {
-        _adapter?.Dispose();
+        _prometheus?.Dispose();
         _traces?.Dispose();
         _metrics?.Dispose();
     }
@@ -79,7 +69,7 @@ internal sealed class MetricsExport : IDisposable
     private Task WriteMetricsAsync(HttpContext context)
     {
         context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
-        return _registry!.CollectAndExportAsTextAsync(context.Response.Body, context.RequestAborted);
+        return _prometheus!.WriteAsync(context.Response.Body, context.RequestAborted);
     }
 
     private Task WriteHealthAsync(HttpContext context)
