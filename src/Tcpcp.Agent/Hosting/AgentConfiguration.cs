@@ -41,9 +41,6 @@ internal sealed record AgentConfiguration
 
     public bool TakesUnaware { get; init; }
 
-    /// <summary>Programs that take connections of processes that know nothing of tcpcp, by application name.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<string>> Receivers { get; init; } = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
-
     /// <summary>Null: passes in doubt are held until an operator or the destination decides.</summary>
     public TimeSpan? AbandonAfter { get; init; }
 
@@ -97,7 +94,6 @@ internal sealed record AgentConfiguration
             OperatorsGroup = reader.Text("local:operators-group", "root"),
             JournalDirectory = reader.Text("journal", "/run/tcpcp"),
             TakesUnaware = reader.Flag("unaware", otherwise: false),
-            Receivers = reader.Names("receivers").ToDictionary(name => name, name => ReadCommand(reader, name), StringComparer.Ordinal),
             AbandonAfter = reader.FindTime("in-doubt:abandon-after", TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)),
             MaxFrozen = reader.Number("limits:frozen", 32, 1, 4096),
             MaxClients = reader.Number("limits:clients", 256, 1, 10_000),
@@ -140,14 +136,6 @@ internal sealed record AgentConfiguration
                 Ports = reader.List($"policy:{rule}:ports"),
             })], faults);
         return faults.Count == 0 ? policy : throw new ConfigurationException("policy", string.Join(' ', faults));
-    }
-
-    private static IReadOnlyList<string> ReadCommand(ConfigurationReader reader, string name)
-    {
-        string key = $"receivers:{name}:command";
-        IReadOnlyList<string> command = reader.List(key);
-        return command.Count > 0 && Path.IsPathRooted(command[0]) ? command
-            : throw new ConfigurationException(key, "name a program by its whole path, and its arguments, as a list.");
     }
 
     private static PassOptions ReadBounds(ConfigurationReader reader)

@@ -46,7 +46,7 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
         if (order.ProcessId != 0 && !agent.Configuration.TakesUnaware)
             throw new OperationRefusedException("This agent does not pass connections of processes that know nothing of tcpcp: set \"unaware\": true in its configuration.");
         if (order.ProcessId != 0 && order.AsApplication.Length == 0)
-            throw new OperationRefusedException("Say what takes the connection at the destination (--as NAME): an application registered there, or one of its receivers.");
+            throw new OperationRefusedException("Say what takes the connection at the destination (--as NAME): an application registered there.");
     }
 
     // Connections by the program that has them.
@@ -98,7 +98,8 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
             };
             await foreach (WantedOutcome outcome in agent.Local.PassWantedAsync(part.Application, wanted, stop))
             {
-                _room.Release();
+                if (outcome.Destination.Length > 0) // else it was never admitted
+                    _room.Release();
                 Interlocked.Add(ref _total, outcome.Total - expected);
                 expected = outcome.Total;
                 Tell(progress, part, outcome.Connections, outcome.Destination, outcome.Result);

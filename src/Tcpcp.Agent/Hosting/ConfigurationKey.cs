@@ -36,8 +36,6 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
             "On a disk every step waits for it, and what it says after a boot is not true any more."),
         new("unaware", "false", "Whether operators may pass connections of processes that know nothing of tcpcp (needs CAP_SYS_PTRACE).",
             "The agent can take any descriptor of any process then."),
-        new("receivers:*:command", ConfigurationKey.None, "What takes connections of processes that know nothing of tcpcp, by application name: a program and its "
-            + "arguments as a list, started for each with the connection as descriptor 3 (LISTEN_FDS).", "It runs with the agent's user and group."),
         new("in-doubt:abandon-after", ConfigurationKey.None, "Time after which a pass in doubt is given up: its frozen connections are closed silently. None: they are held.",
             "If the destination never took them, they are lost."),
         new("limits:frozen", "32", "Passes of one drain that are under way at a time."),

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Tcpcp.Core;
-using Tcpcp.Linux.Diagnostics;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Nftables;
 
@@ -30,17 +29,15 @@ internal sealed class Forward : IRedirection
 
     private readonly RouteNetlink _route = RouteNetlink.Open();
     private readonly SetElements _elements = new();
-    private readonly SocketDiagnostics _sockets;
     private readonly string _interface;
-    private readonly Lock _lock = new();
     private readonly Dictionary<IPAddress, FourTupleSet> _destinations = [];
     private readonly ConcurrentDictionary<FourTuple, string> _homes = new();
 
     /// <param name="interfaceName">The interface that peers and the other hosts are behind, in the calling thread's network namespace.</param>
     /// <param name="others">The hosts that connections may be passed to.</param>
-    public Forward(string interfaceName, IEnumerable<OtherHost> others, SocketDiagnostics sockets)
+    public Forward(string interfaceName, IEnumerable<OtherHost> others)
     {
-        (_interface, _sockets) = (interfaceName, sockets);
+        _interface = interfaceName;
         try
         {
             foreach (IPAddress address in others.SelectMany(other => other.Addresses).Distinct())
@@ -55,12 +52,6 @@ internal sealed class Forward : IRedirection
     }
 
     public string Name => "forward";
-
-    /// <summary>The connections whose packets this host sends to others.</summary>
-    public IReadOnlyList<FourTuple> Forwarded => [.. _destinations.Values.SelectMany(set => _elements.List(set) ?? [])];
-
-    /// <summary>The connections that live here and whose packets come from a home, with its name; those that have ended are forgotten.</summary>
-    public IReadOnlyDictionary<FourTuple, string> Homes => _homes;
 
     public RedirectionPlan Plan(IReadOnlyList<FourTuple> connections, OtherHost destination)
     {
@@ -132,14 +123,6 @@ internal sealed class Forward : IRedirection
             _homes[connection] = origin.Name;
     }
 
-    /// <summary>Forgets connections that have ended.</summary>
-    /// <returns>Those, by the home that need not forward them any more.</returns>
-    public ILookup<string, FourTuple> TakeEnded()
-    {
-        HashSet<FourTuple> alive = _homes.IsEmpty ? [] : [.. _sockets.List().Select(socket => socket.Connection)];
-        return _homes.Where(home => !alive.Contains(home.Key) && _homes.TryRemove(home)).ToLookup(home => home.Value, home => home.Key, StringComparer.Ordinal);
-    }
-
     public void Dispose()
     {
         _elements.Dispose();
@@ -152,17 +135,14 @@ internal sealed class Forward : IRedirection
         string name = "to-" + Convert.ToHexStringLower(address.GetAddressBytes());
         bool ipv6 = address.AddressFamily == AddressFamily.InterNetworkV6;
         (string set, string type, string family) = ipv6 ? (name + "-6", "ipv6_addr", "ip6") : (name + "-4", "ipv4_addr", "ip");
-        lock (_lock)
-        {
-            LibNftables.Run($$"""
-                add table netdev {{TableName}}
-                add set netdev {{TableName}} {{name}}-4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; }
-                add set netdev {{TableName}} {{name}}-6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; }
-                add chain netdev {{TableName}} {{name}} { type filter hook ingress device "{{_interface}}" priority -490; }
-                flush chain netdev {{TableName}} {{name}}
-                add rule netdev {{TableName}} {{name}} {{family}} daddr . tcp dport . {{family}} saddr . tcp sport @{{set}} fwd {{family}} to {{address}} device "{{_interface}}"
-                """);
-        }
+        LibNftables.Run($$"""
+            add table netdev {{TableName}}
+            add set netdev {{TableName}} {{name}}-4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; }
+            add set netdev {{TableName}} {{name}}-6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; }
+            add chain netdev {{TableName}} {{name}} { type filter hook ingress device "{{_interface}}" priority -490; }
+            flush chain netdev {{TableName}} {{name}}
+            add rule netdev {{TableName}} {{name}} {{family}} daddr . tcp dport . {{family}} saddr . tcp sport @{{set}} fwd {{family}} to {{address}} device "{{_interface}}"
+            """);
 
         return new FourTupleSet(FourTupleSet.NFPROTO_NETDEV, TableName, name + "-");
     }

@@ -26,9 +26,9 @@ internal static class CertificateCommand
         Exit codes: 0 made; 1 a file could not be read or written, nothing was overwritten; 2 wrong use, or a file is there already.
 
         Examples:
-          tcpcp cert authority --out /root/tcpcp-authority
-          tcpcp cert host host-a.example --authority /root/tcpcp-authority --out /etc/tcpcp
-          tcpcp cert host host-a.example --authority /root/tcpcp-authority --out /etc/tcpcp --days 90 --force    # renews it
+          tcpcp cert authority --out authority
+          tcpcp cert host host-a.example --authority authority --out /etc/tcpcp
+          tcpcp cert host host-a.example --authority authority --out /etc/tcpcp --days 90 --force    # renews it
         """;
 
     public static Command Create() => new("cert", Help) { CreateAuthority(), CreateHost() };
