@@ -28,6 +28,7 @@ internal sealed class Host
         _lab = lab;
         _switch = @switch;
         Name = name;
+        Prefixes = addresses;
         Addresses = [.. addresses.Select(address => address.Address)];
         Thread = NamespaceThread.Start($"tcpcp {name}");
         Network = Thread.Run(RouteNetlink.Open);
@@ -48,6 +49,9 @@ internal sealed class Host
 
     /// <summary>The addresses that it was made with.</summary>
     public IReadOnlyList<IPAddress> Addresses { get; }
+
+    /// <summary>The same with their prefix lengths.</summary>
+    internal IReadOnlyList<InterfaceAddress> Prefixes { get; }
 
     /// <summary>The first IPv4 address that it was made with.</summary>
     public IPAddress IPv4 => Addresses.First(address => address.AddressFamily == AddressFamily.InterNetwork);
@@ -104,6 +108,14 @@ internal sealed class Host
     {
         Network.Addresses.Add(Network.Links.Get(InterfaceName).Index, InterfaceAddress.Single(address), forAnswersOnly: true);
         AwaitLocal(address);
+    }
+
+    /// <summary>Tells the neighbours that an address is here.</summary>
+    public void Announce(IPAddress address)
+    {
+        LinkInfo eth0 = Network.Links.Get(InterfaceName);
+        using AddressAnnouncement announcement = Run(() => AddressAnnouncement.Open(eth0.Index, eth0.HardwareAddress));
+        announcement.Announce(address);
     }
 
     internal async Task EndCapturesAsync()

@@ -65,6 +65,22 @@ internal sealed class LabNetwork : IAsyncDisposable
         return host;
     }
 
+    /// <summary>
+    /// Takes a host away with all that its kernel has, and makes it again with the addresses that it was made with, which it announces, as after a boot.
+    /// Its programs must have ended.
+    /// </summary>
+    public async Task<Host> RebootAsync(Host host)
+    {
+        await host.EndCapturesAsync();
+        _hosts.Remove(host);
+        host.Dispose();
+        Host booted = Host.Create(this, host.Name, host.Prefixes, _switch, _options.Mtu);
+        _hosts.Add(booted);
+        foreach (System.Net.IPAddress address in booted.Addresses)
+            booted.Announce(address);
+        return booted;
+    }
+
     /// <summary>Losses of single addresses in the switch; to be opened once.</summary>
     public AddressLoss OpenAddressLoss() => AddressLoss.OnSwitch(_switch.Run);
 

@@ -34,9 +34,17 @@ internal sealed class ClientApplication(int bytesPerSecond, string? killAt) : IC
         {
             if (line.Split(' ') is not ["pass", { } destination])
                 continue;
-            PassResult result = await agent.PassAsync(application.OrderFor([.. application.Alive]) with { Destination = destination });
-            Console.WriteLine($"passed {result.Failure} {result.Owner} {result.Detail}");
+            if (application.Alive.ToArray() is { Length: > 0 } alive)
+                _ = PassAsync(agent, application.OrderFor(alive) with { Destination = destination });
+            else
+                Console.WriteLine("passed Nothing");
         }
+    }
+
+    private static async Task PassAsync(AgentClient agent, PassOrder order)
+    {
+        PassResult result = await agent.PassAsync(order);
+        Console.WriteLine($"passed {result.Failure} {result.Owner} {result.Detail}");
     }
 
     public async ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken)

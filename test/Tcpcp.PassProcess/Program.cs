@@ -12,6 +12,12 @@ if (args is ["agent", ..])
     return;
 }
 
+if (args is ["host", ..])
+{
+    await HostProgram.RunAsync(args[1..]);
+    return;
+}
+
 if (args is ["application", ..])
 {
     await ClientApplication.RunAsync(args[1..]);

@@ -97,6 +97,8 @@ internal sealed class OriginConnections : IDisposable
     /// <summary>Of a frozen socket: the mark is the gate's, and keep-alive and the user timeout are what they are while it stands still.</summary>
     public static TcpSocketOptions OptionsBehindGate(SafeHandle socket) => OptionReader.Read(socket) with { Mark = 0, UserTimeout = TimeSpan.Zero };
 
+    private static SocketOptions OptionsOf(Socket? socket) => socket is null ? new SocketOptions() : SocketOptionsWire.ToMessage(OptionReader.Read(socket.SafeHandle));
+
     private static TcpSocketOptions OptionsOf(JournalRecord record, int number) =>
         SocketOptionsWire.FromMessage(record.Options.Count > number ? record.Options[number] : record.Snapshots[number].Options);
 
@@ -118,7 +120,8 @@ internal sealed class OriginConnections : IDisposable
         }
     }
 
-    public void Capture() => Snapshots = [.. _frozen.Select(frozen => (frozen ?? throw new InvalidOperationException("A connection of the pass is not frozen.")).Capture())];
+    /// <summary>Takes the snapshots; none if a socket has gone, since a pass is of all or none.</summary>
+    public void Capture() => Snapshots = _frozen.Contains(null) ? [] : [.. _frozen.Select(frozen => frozen!.Capture())];
 
     /// <summary>Adds to a record what the next agent needs of the connections. From a record of the sending on only the verdict decides.</summary>
     /// <param name="isFirst">It is the first record of the pass in this journal.</param>
@@ -127,7 +130,7 @@ internal sealed class OriginConnections : IDisposable
         if (isFirst)
         {
             record.Connections.Add(Names.Select(EndPointWire.ToMessage));
-            record.Options.Add(_sockets.Select(socket => SocketOptionsWire.ToMessage(OptionReader.Read(socket!.SafeHandle))));
+            record.Options.Add(_sockets.Select(OptionsOf));
         }
 
         if (kind != OriginRecord.Sending)
@@ -135,7 +138,7 @@ internal sealed class OriginConnections : IDisposable
         record.Snapshots.Add(Snapshots.Select(SnapshotWire.ToMessage));
         record.StoodStillSinceNs = (long)(Stopwatch.GetElapsedTime(0) - StoodStill).TotalNanoseconds;
         foreach (FrozenConnection? frozen in _frozen)
-            frozen!.MarkSent();
+            frozen?.MarkSent();
     }
 
     /// <summary>The packets go to the destination, which holds them.</summary>

@@ -152,7 +152,8 @@ internal sealed class OriginPass
         record.Connections.Add(connections.Select(EndPointWire.ToMessage));
         // What the gate has changed nobody knows any more: the rest is as it was.
         record.Options.Add(sockets.Select(socket => socket is null ? new SocketOptions() : SocketOptionsWire.ToMessage(OriginConnections.OptionsBehindGate(socket.SafeHandle))));
-        bool isFrozen = sockets.Any(socket => socket is not null && FrozenConnection.IsFrozen(socket.SafeHandle, host.Gate.Options));
+        // One that is gone may have been closed silently after the destination's verdict: only the destination can say so.
+        bool isFrozen = sockets.Any(socket => socket is null || FrozenConnection.IsFrozen(socket.SafeHandle, host.Gate.Options));
         OriginPass pass = new(host, record, new OriginLink(id, connect, host.Options), sockets, heir: null, observer);
         pass.Report(PassAction.Recovered, "an application's note");
         pass._recorded = !isFrozen;

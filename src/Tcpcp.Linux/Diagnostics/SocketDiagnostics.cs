@@ -126,7 +126,10 @@ internal sealed class SocketDiagnostics : IDisposable
         int length = ipv6 ? 16 : 4;
         IPAddress address = new(message.Slice(8, length));
         IPEndPoint local = new(address, BinaryPrimitives.ReadUInt16BigEndian(message[4..]));
-        IPEndPoint peer = new(new IPAddress(message.Slice(24, length)), BinaryPrimitives.ReadUInt16BigEndian(message[6..]));
+        IPAddress peerAddress = new(message.Slice(24, length));
+        if (address.IsIPv4MappedToIPv6 && peerAddress.Equals(IPAddress.IPv6Any))
+            peerAddress = IPAddress.Any; // it listens
+        IPEndPoint peer = new(peerAddress, BinaryPrimitives.ReadUInt16BigEndian(message[6..]));
         uint? mark = null;
         foreach (NetlinkAttribute attribute in new NetlinkAttributes(message[MessageBytes..]))
         {

@@ -107,6 +107,18 @@ public sealed class SocketDiagnosticsTests : IDisposable
     }
 
     [Fact]
+    public void A_listening_socket_with_a_mapped_address_is_not_taken_for_a_connection()
+    {
+        using Socket listener = _host.MakeSocket(AddressFamily.InterNetworkV6);
+        listener.DualMode = true;
+        listener.Bind(new IPEndPoint(IPAddress.Loopback.MapToIPv6(), 0));
+        listener.Listen();
+        IPEndPoint local = new(IPAddress.Loopback, ((IPEndPoint)listener.LocalEndPoint!).Port);
+        Assert.Equal(local, Assert.Single(_diagnostics.List(TcpState.Listen)).Connection.Local);
+        Assert.Null(_diagnostics.Find(new FourTuple(local, new IPEndPoint(IPAddress.Loopback, 9))));
+    }
+
+    [Fact]
     public void A_descriptor_that_is_no_socket_has_no_inode_and_one_that_is_not_there_fails()
     {
         using FileStream file = File.OpenRead("/proc/self/status");
