@@ -20,6 +20,7 @@ RootCommand root = new("Passes live TCP connections from one host to another whi
     RestoreCommand.Create(),
     AgentCommand.Create(),
     PassCommand.Create(),
+    ReceiveCommand.Create(),
     DrainCommand.Create(),
     ResolveCommand.Create(),
     StatusCommand.Create(),

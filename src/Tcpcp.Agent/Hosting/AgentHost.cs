@@ -136,6 +136,7 @@ internal sealed class AgentHost : IAsyncDisposable
             ofOrigin.Add(record);
         }
 
+        _destination.OpenUnneededGates(ofOrigin.SelectMany(record => record.Connections).Select(EndPointWire.FromMessage));
         _server = await AgentServer.StartAsync(new AgentServerOptions
         {
             EndPoint = _configuration.Listen,
@@ -180,6 +181,17 @@ internal sealed class AgentHost : IAsyncDisposable
         FourTuple[] connections = [.. record.Connections.Select(EndPointWire.FromMessage)];
         try
         {
+            if (record.Holder is { } holder)
+            {
+                await UnawareSocket.RecoverAsync(holder, connections[0], (socket, concluded) =>
+                {
+                    Task<PassResult> recovered = OriginPass.RecoverAsync(_host, record, ConnectTo(record.Destination), [socket], heir: null, Telemetry.Observe, concluded);
+                    _host.OriginPasses.EndRecovery(connections);
+                    return recovered;
+                });
+                return;
+            }
+
             using KnownPass? claim = await _claims.FindAsync(JournalRecords.IdOf(record), HostRole.Origin, connections, _stopping.Token);
             Task<PassResult> outcome = OriginPass.RecoverAsync(_host, record, ConnectTo(record.Destination),
                 claim is null ? [] : PassClaims.TakeSockets(claim, connections), _destination.FindReceiver(record.Application), Telemetry.Observe);

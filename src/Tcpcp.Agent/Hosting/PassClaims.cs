@@ -84,7 +84,8 @@ internal sealed class PassClaims : IKnownPasses, IHeldSockets
         return [.. connections.Select(connection => sockets.GetValueOrDefault(connection))];
     }
 
-    private static bool TryName(Socket socket, out FourTuple name)
+    /// <summary>The connection of a socket; false if it has ended.</summary>
+    public static bool TryName(Socket socket, out FourTuple name)
     {
         try
         {

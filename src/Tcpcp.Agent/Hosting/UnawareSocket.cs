@@ -1,6 +1,7 @@
 using System.Net.Sockets;
-using Tcpcp.Core;
 using Tcpcp.Agent.Passing;
+using Tcpcp.Core;
+using Tcpcp.Core.Wire;
 using Tcpcp.Linux;
 using Tcpcp.Linux.Processes;
 
@@ -19,28 +20,80 @@ internal sealed class UnawareSocket(int processId, int descriptor)
         try
         {
             using ProcessDescriptor process = ProcessDescriptor.Open(processId);
-            using DuplicatedDescriptor duplicate = process.Duplicate(descriptor);
-            using Socket socket = new(new SafeSocketHandle(duplicate.Detach(), ownsHandle: true)); // used by its handle alone: it shares its flags with the process
+            using Socket socket = Take(process, descriptor);
             PassRequest request = new()
             {
                 Sockets = [socket],
                 Application = application,
+                Holder = new ProcessHolder
+                {
+                    ProcessId = processId,
+                    StartTime = ThreadStates.StartTimeOf(processId) ?? throw new ProcessException($"Process {processId} has ended."),
+                    SocketNumber = descriptor,
+                    WasStopped = StoppedProcess.IsStopped(processId),
+                },
                 QuiesceAsync = _ =>
                 {
                     stopped = StoppedProcess.Stop(processId, process);
                     return ValueTask.FromResult(ReadOnlyMemory<byte>.Empty);
                 },
-                Resume = () => { }, // continued below, when the outcome is known
+                Resume = () => { },
+                Concluded = () => stopped?.Dispose(),
             };
             return await agent.PassAsync(request, destination, CancellationToken.None);
         }
         catch (Exception e) when (e is KernelException or ProcessException or IOException or SocketException)
         {
-            return new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin, $"{this}: {e.Message}");
+            return new PassResult(PassFailure.NotPassable, Core.ConnectionOwner.Origin, $"{this}: {e.Message}");
         }
         finally
         {
             stopped?.Dispose();
         }
+    }
+
+    /// <summary>Goes on with a pass that an earlier agent has begun.</summary>
+    /// <param name="recover">Recovers it with the socket, null if the process is gone or has closed it.</param>
+    public static async Task<PassResult> RecoverAsync(ProcessHolder holder, Core.FourTuple connection, Func<Socket?, Action, Task<PassResult>> recover)
+    {
+        ProcessDescriptor? process = null;
+        Socket? socket = null;
+        StoppedProcess? stopped = null;
+        try
+        {
+            process = ProcessDescriptor.Open(holder.ProcessId);
+            if (ThreadStates.StartTimeOf(holder.ProcessId) == holder.StartTime) // else it is another one by now
+            {
+                stopped = StoppedProcess.Adopt(holder.ProcessId, process, holder.WasStopped);
+                socket = Take(process, holder.SocketNumber);
+                if (!PassClaims.TryName(socket, out Core.FourTuple name) || name != connection)
+                {
+                    socket.Dispose();
+                    socket = null;
+                }
+            }
+        }
+        catch (Exception e) when (e is KernelException or SocketException)
+        {
+            // The process, or its descriptor, is gone.
+        }
+
+        try
+        {
+            return await recover(socket, () => stopped?.Dispose());
+        }
+        finally
+        {
+            stopped?.Dispose();
+            socket?.Dispose();
+            process?.Dispose();
+        }
+    }
+
+    // It shares its flags with the process: it is used by its handle alone.
+    private static Socket Take(ProcessDescriptor process, int descriptor)
+    {
+        using DuplicatedDescriptor duplicate = process.Duplicate(descriptor);
+        return new Socket(new SafeSocketHandle(duplicate.Detach(), ownsHandle: true));
     }
 }

@@ -41,6 +41,7 @@ internal static class JournalRecords
             (merged.OriginName, merged.Redirector) = (before.OriginName, before.Redirector);
         if (merged.StoodStillSinceNs == 0)
             merged.StoodStillSinceNs = before.StoodStillSinceNs;
+        merged.Holder ??= before.Holder;
         return merged;
     }
 

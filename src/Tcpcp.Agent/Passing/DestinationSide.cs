@@ -20,8 +20,8 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
 {
     private readonly ConcurrentDictionary<string, IPassReceiver> _receivers = new(StringComparer.Ordinal);
     private readonly Dictionary<PassId, DestinationPass> _passes = [];
-    private readonly HashSet<(PassId, PassTicket)> _livesHere = [];
     private readonly Lock _lock = new();
+    private LostPasses? _lost;
 
     /// <summary>Who may pass what to here; null: everybody everything.</summary>
     public PassPolicy? Policy { get; init; }
@@ -42,17 +42,15 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
     public void TakeClaim(PassId pass, PassTicket ticket, bool isLive, IReadOnlyList<Socket?> sockets)
     {
         lock (_lock)
-        {
-            if (isLive)
-                _livesHere.Add((pass, ticket));
-        }
+            Lost.TakeClaim(pass, ticket, isLive, sockets);
+    }
 
-        foreach (Socket? socket in sockets)
-        {
-            if (socket is not null && !isLive && FrozenConnection.IsFrozen(socket.SafeHandle, host.Gate.Options))
-                RawSocket.Dissolve(socket.SafeHandle);
-            socket?.Dispose();
-        }
+    /// <summary>At the start, when the passes of the journal are known: opens gates that were left closed by passes which no journal knows.</summary>
+    /// <param name="ofOrigin">Connections of this host's passes as the origin.</param>
+    public void OpenUnneededGates(IEnumerable<FourTuple> ofOrigin)
+    {
+        lock (_lock)
+            Lost.OpenUnneeded(new HashSet<FourTuple>(Kept.Concat(ofOrigin)));
     }
 
     /// <summary>The passes that the origin has not released yet.</summary>
@@ -147,7 +145,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             return; // no message of a pass that is open is without
         if (pass is null || pass.Terms.Ticket != ticket)
         {
-            HandleUnknown(id, ticket, message, link);
+            HandleUnknown(id, ticket, message, link, peer);
             return;
         }
 
@@ -165,6 +163,10 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             $"{peer} sent {message.BodyCase} about pass {id} of {pass.Names[0]}, which {pass.OriginName} has offered."));
         return null;
     }
+
+    private LostPasses Lost => _lost ??= new LostPasses(host, Policy);
+
+    private HashSet<FourTuple> Kept => [.. _passes.Values.SelectMany(pass => pass.Names)];
 
     private void Forget(DestinationPass pass) => _passes.Remove(pass.Id);
 
@@ -237,18 +239,18 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         return connections.Intersect(alive).FirstOrDefault() is { Local: not null } living ? $"{living} is alive here." : null;
     }
 
-    private void HandleUnknown(PassId id, PassTicket ticket, PassMessage message, IPassLink link)
+    private void HandleUnknown(PassId id, PassTicket ticket, PassMessage message, IPassLink link, string? peer)
     {
         DestinationInput? input = message.BodyCase switch
         {
-            PassMessage.BodyOneofCase.Transfer when message.Transfer.Last => new DestinationInput.TransferHeard(ticket, _livesHere.Contains((id, ticket))),
-            PassMessage.BodyOneofCase.Resolve => new DestinationInput.ResolveHeard(ticket, _livesHere.Contains((id, ticket))),
+            PassMessage.BodyOneofCase.Transfer when message.Transfer.Last => new DestinationInput.TransferHeard(ticket, Lost.LivesHere(id, ticket)),
+            PassMessage.BodyOneofCase.Resolve => new DestinationInput.ResolveHeard(ticket, Lost.LivesHere(id, ticket)),
             PassMessage.BodyOneofCase.Undo => new DestinationInput.UndoHeard(ticket),
             PassMessage.BodyOneofCase.Forget => new DestinationInput.ForgetHeard(ticket),
             _ => null,
         };
-        if (message.BodyCase == PassMessage.BodyOneofCase.Forget && ticket.Incarnation != host.Journal.Incarnation)
-            OpenOrphanedGates(message.Forget);
+        if (ticket.Incarnation != host.Journal.Incarnation)
+            HandleLost(message, peer);
         if (input is null)
             return;
         foreach (DestinationEffect effect in DestinationTable.Next(new DestinationState.Unknown(host.Journal.Incarnation), input).Effects)
@@ -264,23 +266,13 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         }
     }
 
-    // This journal is younger than the pass: its gates are closed still, and nobody else opens them.
-    private void OpenOrphanedGates(Forget forget)
+    // This journal is younger than the pass: nobody else cleans up after it.
+    private void HandleLost(PassMessage message, string? peer)
     {
-        HashSet<FourTuple> kept = [.. _passes.Values.SelectMany(pass => pass.Names)];
-        foreach (Core.Wire.FourTuple named in forget.Connections)
-        {
-            try
-            {
-                FourTuple connection = EndPointWire.FromMessage(named);
-                if (!kept.Contains(connection) && host.Sockets.Find(connection) is null)
-                    host.Gate.Open(connection);
-            }
-            catch (InvalidSnapshotException)
-            {
-                return; // not an origin
-            }
-        }
+        if (message.BodyCase == PassMessage.BodyOneofCase.Forget)
+            Lost.Forget(LostPasses.NamesOf(message.Forget.Connections), Kept);
+        else if (message.BodyCase == PassMessage.BodyOneofCase.Undo)
+            Lost.Undo(LostPasses.NamesOf(message.Undo.Connections), peer, Kept);
     }
 
     // What is not decided when the offer's lifetime ends is refused. What is held for a refused pass, and nobody asks for, is dropped a while later.

@@ -27,6 +27,7 @@ internal sealed class OriginPass
     private readonly OtherHost _destination;
     private readonly Redirector _redirector;
     private readonly IPassReceiver? _heir;
+    private readonly Action? _concluded;
     private readonly long _stoodStillSince;
     private readonly ulong _epoch;
     private readonly TaskCompletionSource<PassResult> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -52,9 +53,10 @@ internal sealed class OriginPass
         (_id, _application, _epoch) = (id, request.Application, host.Epochs.Next(request));
     }
 
-    private OriginPass(HostServices host, JournalRecord record, OriginLink link, IReadOnlyList<Socket?> sockets, IPassReceiver? heir, PassObserver observer)
+    private OriginPass(HostServices host, JournalRecord record, OriginLink link, IReadOnlyList<Socket?> sockets, IPassReceiver? heir, PassObserver observer,
+        Action? concluded = null)
     {
-        (_host, _link, _heir, _observer) = (host, link, heir, observer);
+        (_host, _link, _heir, _observer, _concluded) = (host, link, heir, observer, concluded);
         (_id, _application, _destination) = (JournalRecords.IdOf(record), record.Application, new OtherHost(record.Destination, []));
         _connections = OriginConnections.Recover(host, record, sockets);
         PassTerms terms = JournalRecords.TermsOf(record);
@@ -132,10 +134,11 @@ internal sealed class OriginPass
     /// <summary>Goes on with a pass that the journal has, after the death of this agent.</summary>
     /// <param name="sockets">What the application has of the connections, null for one that is gone; empty if it has died too.</param>
     /// <param name="heir">The application that connections which stay here are given to; null: they are closed.</param>
+    /// <param name="concluded">As <see cref="PassRequest.Concluded"/>.</param>
     public static Task<PassResult> RecoverAsync(HostServices host, JournalRecord record, LinkOpening connect,
-        IReadOnlyList<Socket?> sockets, IPassReceiver? heir, PassObserver observer)
+        IReadOnlyList<Socket?> sockets, IPassReceiver? heir, PassObserver observer, Action? concluded = null)
     {
-        OriginPass pass = new(host, record, new OriginLink(JournalRecords.IdOf(record), connect, host.Options), sockets, heir, observer);
+        OriginPass pass = new(host, record, new OriginLink(JournalRecords.IdOf(record), connect, host.Options), sockets, heir, observer, concluded);
         pass.Report(PassAction.Recovered, record.Step.ToString());
         OriginStep first = OriginTable.Recover(JournalRecords.OriginKindOf(record), JournalRecords.TermsOf(record), JournalRecords.OutcomeOf(record));
         _ = pass.RunToEndAsync(first, CancellationToken.None);
@@ -215,6 +218,7 @@ internal sealed class OriginPass
         };
         if (_outcome.Task.IsCompleted)
             return;
+        (_request?.Concluded ?? _concluded)?.Invoke();
         Report(PassAction.Done, failure == PassFailure.None ? "" : $"{failure}: {_detail}", failure, owner);
         _outcome.SetResult(new PassResult(failure, owner, failure == PassFailure.None ? "" : _detail));
     }
@@ -346,7 +350,7 @@ internal sealed class OriginPass
             return; // not even the beginning could be recorded
         JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms, effect.Outcome);
         if (!_recorded)
-            (record.Application, record.Destination) = (_application, _destination.Name);
+            (record.Application, record.Destination, record.Holder) = (_application, _destination.Name, _request?.Holder);
         else if (effect.Kind == OriginRecord.Sending)
             record.ApplicationState = UnsafeByteOperations.UnsafeWrap(_applicationState);
         _connections.AddTo(record, effect.Kind, isFirst: !_recorded);
@@ -391,7 +395,7 @@ internal sealed class OriginPass
     {
         _connections.TakeBackPackets(areHeld: _state is OriginState.Undoing);
         await _link.EnsureOpenAsync();
-        _link.Send(message => message.Undo = new Undo { Number = number });
+        _link.Send(message => message.Undo = new Undo { Number = number, Connections = { _connections.Names.Select(EndPointWire.ToMessage) } });
     }
 
     private void Thaw()

@@ -22,6 +22,12 @@ internal sealed record PassRequest
     /// <summary>The pass did not succeed and the connections go on here: write and read again. Called after a quiesce only.</summary>
     public required Action Resume { get; init; }
 
+    /// <summary>The process that has the only connection and knows nothing of its pass: noted for the next agent. Null: an application passes them.</summary>
+    public Core.Wire.ProcessHolder? Holder { get; init; }
+
+    /// <summary>The owner is known. Called before the pass is forgotten.</summary>
+    public Action? Concluded { get; init; }
+
     /// <summary>Hears of the pass before anything changes: what it needs to know should this agent lose its journal.</summary>
     public Action<PassNote>? Begun { get; init; }
 }

@@ -38,6 +38,11 @@ internal sealed class PassPolicy
             : connections.Select(connection => FindObstacle(fitting, origin, connection.Local)).FirstOrDefault(obstacle => obstacle is not null);
     }
 
+    /// <summary>May this origin pass such a connection, of whichever application?</summary>
+    /// <param name="origin">The name of its certificate; null: it has shown none.</param>
+    public bool Concerns(string? origin, FourTuple connection) => origin is not null
+        && _rules.Any(rule => rule.IsOf(origin) && rule.HasAddress(connection.Local.Address) && rule.HasPort(connection.Local.Port));
+
     private static string? FindObstacle(PolicyRule[] rules, string origin, IPEndPoint local)
     {
         PolicyRule[] fitting = [.. rules.Where(rule => rule.HasAddress(local.Address))];

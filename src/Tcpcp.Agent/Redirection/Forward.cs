@@ -92,6 +92,8 @@ internal sealed class Forward : IRedirection
 
     public bool Recover(FourTuple connection) => true; // the origin or this host may have moved them
 
+    public bool ComesHere(FourTuple connection) => _route.Routes.IsLocal(connection.Local.Address);
+
     public bool IsForeign(FourTuple connection) => !_route.Routes.IsLocal(connection.Local.Address);
 
     public void AwaitArrival(FourTuple connection)

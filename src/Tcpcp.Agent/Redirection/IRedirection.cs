@@ -49,6 +49,9 @@ internal interface IRedirection : IDisposable
     /// <returns>Whether there is one.</returns>
     bool Recover(FourTuple connection);
 
+    /// <summary>Whether this host takes packets for the local address of a connection, whoever owns that.</summary>
+    bool ComesHere(FourTuple connection);
+
     /// <summary>At the destination: whether the local address may be another host's.</summary>
     bool IsForeign(FourTuple connection);
 

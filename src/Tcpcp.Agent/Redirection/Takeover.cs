@@ -40,6 +40,8 @@ internal sealed class Takeover : IRedirection
 
     public void SendAway(FourTuple connection, OtherHost destination) => throw new NotSupportedException("With takeover the destination moves the packets.");
 
+    public bool ComesHere(FourTuple connection) => _route.Routes.IsLocal(connection.Local.Address);
+
     public bool IsForeign(FourTuple connection) => false;
 
     private string? FindObstacle(IPAddress address, IReadOnlyList<FourTuple> connections)

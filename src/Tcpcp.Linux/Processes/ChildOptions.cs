@@ -12,6 +12,12 @@ internal sealed record ChildOptions
     /// <summary>What the child reads as standard input.</summary>
     public ChildInput Input { get; init; } = ChildInput.Nothing;
 
+    /// <summary>Open files that the child gets as descriptors from 3 on; this process keeps its own.</summary>
+    public IReadOnlyList<System.Runtime.InteropServices.SafeHandle> Descriptors { get; init; } = [];
+
+    /// <summary>An open file that is the child's standard input, instead of <see cref="Input"/>, and its standard output, instead of <see cref="Output"/>.</summary>
+    public System.Runtime.InteropServices.SafeHandle? StandardStreams { get; init; }
+
     public ChildOutput Output { get; init; } = ChildOutput.Captured;
 
     public ChildOutput ErrorOutput { get; init; } = ChildOutput.Captured;

@@ -73,7 +73,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         ArgumentException.ThrowIfNullOrEmpty(program);
         using SpawnPlan plan = new();
         using ChildStreams streams = ChildStreams.Prepare(options, plan);
-        plan.CloseFrom(3);
+        UseDescriptors(options, plan);
         if (options.WorkingDirectory is { } directory)
             plan.UseDirectory(directory);
         using NativeStrings argv = new([program, .. arguments]);
@@ -82,6 +82,25 @@ internal sealed class ChildProcess : IAsyncDisposable
         ChildProcess child = new(host is null ? spawn() : host.Run(spawn), streams);
         streams.Begin();
         return child;
+    }
+
+    private static void UseDescriptors(ChildOptions options, SpawnPlan plan)
+    {
+        const int FirstNumber = 3;
+        if (options.StandardStreams is { } streams)
+        {
+            plan.UseDescriptor(0, streams);
+            plan.UseDescriptor(1, streams);
+        }
+
+        // First to numbers that none of them has: one that is moved must not close another one that comes later.
+        int count = options.Descriptors.Count;
+        int aside = options.Descriptors.Select(handle => (int)handle.DangerousGetHandle()).Append(FirstNumber + count).Max() + 1;
+        for (int i = 0; i < count; i++)
+            plan.UseDescriptor(aside + i, options.Descriptors[i]);
+        for (int i = 0; i < count; i++)
+            plan.MoveDescriptor(aside + i, FirstNumber + i);
+        plan.CloseFrom(FirstNumber + count);
     }
 
     /// <summary>This process's environment with some variables added or replaced, as <c>NAME=VALUE</c>.</summary>

@@ -47,6 +47,9 @@ internal sealed unsafe partial class SpawnPlan : IDisposable
         Check(posix_spawn_file_actions_adddup2(FileActions, (int)handle.DangerousGetHandle(), number), "posix_spawn_file_actions_adddup2");
     }
 
+    /// <summary>Of the child: gives one that it has another number too.</summary>
+    public void MoveDescriptor(int from, int to) => Check(posix_spawn_file_actions_adddup2(FileActions, from, to), "posix_spawn_file_actions_adddup2");
+
     public void UseNull(int number) => Open(number, "/dev/null", O_RDWR);
 
     public void UseFile(int number, string path) => Open(number, path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);

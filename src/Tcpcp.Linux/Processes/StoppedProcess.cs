@@ -20,12 +20,8 @@ internal sealed class StoppedProcess : IDisposable
     private readonly bool _wasStopped;
     private bool _continued;
 
-    private StoppedProcess(int processId, ProcessDescriptor process)
-    {
-        ProcessId = processId;
-        _process = process;
-        _wasStopped = StandsStill(processId);
-    }
+    private StoppedProcess(int processId, ProcessDescriptor process, bool wasStopped) =>
+        (ProcessId, _process, _wasStopped) = (processId, process, wasStopped);
 
     public int ProcessId { get; }
 
@@ -40,7 +36,7 @@ internal sealed class StoppedProcess : IDisposable
         if (ThreadStates.TracerOf(processId) is int tracer and not 0)
             throw new ProcessException($"Process {processId} is traced by process {tracer} (a debugger or strace), which could let it run. " +
                 "Detach that first.");
-        StoppedProcess stopped = new(processId, process);
+        StoppedProcess stopped = new(processId, process, StandsStill(processId));
         try
         {
             stopped.Stop();
@@ -52,6 +48,14 @@ internal sealed class StoppedProcess : IDisposable
             throw;
         }
     }
+
+    /// <summary>One that an earlier program has stopped, or was about to.</summary>
+    /// <param name="wasStopped">Before that.</param>
+    public static StoppedProcess Adopt(int processId, ProcessDescriptor process, bool wasStopped) => new(processId, process, wasStopped);
+
+    /// <summary>Whether no thread of a process runs.</summary>
+    /// <exception cref="ProcessException">There is no such process.</exception>
+    public static bool IsStopped(int processId) => StandsStill(processId);
 
     /// <summary>Continues the process, unless it was stopped before.</summary>
     public void Dispose()

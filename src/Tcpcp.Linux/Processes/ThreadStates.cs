@@ -27,6 +27,21 @@ internal static class ThreadStates
         return states;
     }
 
+    /// <summary>When a process began, in clock ticks after the boot; null: there is none.</summary>
+    public static ulong? StartTimeOf(int processId)
+    {
+        const int Field = 22 - 3; // of those after the program's name
+        try
+        {
+            string stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/stat"));
+            return ulong.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[Field], CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The process that traces it (ptrace(2)); 0: none.</summary>
     public static int TracerOf(int processId)
     {

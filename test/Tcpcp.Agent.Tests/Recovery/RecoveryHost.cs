@@ -13,7 +13,7 @@ internal sealed class RecoveryHost(string name, string directory, Host host) : I
 {
     private const int KilledBySignal9 = 128 + 9;
 
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
     private readonly List<string> _earlier = [];
 
@@ -82,8 +82,6 @@ internal sealed class RecoveryHost(string name, string directory, Host host) : I
     }
 
     public Task OrderApplicationAsync(string order) => SendAsync(Application!, order);
-
-    public Task AgentSaysAsync(string beginning, int times = 1) => Until.True(() => Lines(Agent!, beginning).Count() >= times, s_limit, () => Log);
 
     public int CountAgentLines(string beginning) => Agent is null ? 0 : Lines(Agent, beginning).Count();
 

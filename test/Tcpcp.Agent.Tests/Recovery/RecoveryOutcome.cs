@@ -50,13 +50,15 @@ internal static class RecoveryRules
                 : RecoveryOutcome.Origin,
             RecoveryFault.JournalDeleted when isOrigin => isDecided ? RecoveryOutcome.Destination : step == PassAction.Sent ? Anywhere : RecoveryOutcome.Origin,
             // Rule 3: only an application that holds the live socket can say what a lost journal does not.
-            RecoveryFault.JournalDeleted => step == PassAction.Activated ? RecoveryOutcome.Destination : isSending ? RecoveryOutcome.Ended : RecoveryOutcome.Origin,
+            RecoveryFault.JournalDeleted => step == PassAction.Activated ? RecoveryOutcome.Destination | RecoveryOutcome.Ended : isSending ? RecoveryOutcome.Ended : RecoveryOutcome.Origin,
             RecoveryFault.SecondPass => RecoveryOutcome.Destination,
             // Without its state it cannot go on elsewhere; with it, it can.
-            RecoveryFault.OriginApplicationKilled =>
-                isOrigin && step < PassAction.Quiesced || !isOrigin && step == PassAction.Ready ? RecoveryOutcome.Ended : RecoveryOutcome.Destination,
-            RecoveryFault.DestinationApplicationKilled =>
-                isDecided || step == PassAction.Restored ? RecoveryOutcome.Ended : RecoveryOutcome.Origin,
+            RecoveryFault.OriginApplicationKilled => isSending ? RecoveryOutcome.Destination
+                : isOrigin && step < PassAction.Quiesced || step == PassAction.Ready ? RecoveryOutcome.Ended
+                : RecoveryOutcome.Destination | RecoveryOutcome.Ended,
+            RecoveryFault.DestinationApplicationKilled => isDecided ? RecoveryOutcome.Ended
+                : step == PassAction.Restored ? RecoveryOutcome.Origin | RecoveryOutcome.Ended
+                : RecoveryOutcome.Origin,
             RecoveryFault.AgentAndApplicationKilled when isOrigin => step switch
             {
                 >= PassAction.Released => RecoveryOutcome.Destination,
