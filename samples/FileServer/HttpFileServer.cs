@@ -1,16 +1,18 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using System.Text.Json;
-using Tcpcp.Agent.Passing;
+using Tcpcp.Client;
 using Tcpcp.Core;
 
 namespace Tcpcp.Samples.FileServer;
 
 /// <summary>Serves the files below a directory, and passes its connections to the same server on another host.</summary>
-internal sealed class HttpFileServer : IPassReceiver
+internal sealed class HttpFileServer : IConnectionReceiver
 {
+    /// <summary>The name under which agents know it.</summary>
+    public const string Application = "file-server";
+
     private const int SOL_SOCKET = 1; // asm-generic/socket.h
     private const int SO_MAX_PACING_RATE = 47;
 
@@ -29,8 +31,6 @@ internal sealed class HttpFileServer : IPassReceiver
         _takesUploads = takesUploads;
     }
 
-    public string Application => "file-server";
-
     public async Task ServeAsync(IPEndPoint endPoint, CancellationToken cancellationToken)
     {
         using Socket listener = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
@@ -45,44 +45,32 @@ internal sealed class HttpFileServer : IPassReceiver
         }
     }
 
-    /// <summary>Passes every connection, one after the other.</summary>
-    public async Task<IReadOnlyList<(FourTuple Connection, PassResult Result)>> PassAllAsync(PassAgent agent, IPEndPoint destination)
-    {
-        List<(FourTuple, PassResult)> results = [];
-        foreach (ClientConnection client in _connections.Values.Where(client => !client.IsClosed))
+    public IReadOnlyList<PassOrder> FindConnections(IReadOnlyList<FourTuple> wanted) =>
+    [
+        .. _connections.Values.Where(client => !client.IsClosed && (wanted.Count == 0 || wanted.Contains(client.Connection))).Select(client => new PassOrder
         {
-            PassResult result = await agent.PassAsync(
-                new PassRequest
-                {
-                    Sockets = [client.Socket],
-                    Application = Application,
-                    Epoch = client.Epoch,
-                    QuiesceAsync = _ => client.QuiesceAsync(),
-                    Resume = client.Start,
-                },
-                destination, CancellationToken.None);
-            if (result.Owner is ConnectionOwner.Destination or ConnectionOwner.Nobody)
-                _connections.TryRemove(KeyValuePair.Create(client.Connection, client));
-            results.Add((client.Connection, result));
-        }
+            Sockets = [client.Socket],
+            Application = Application,
+            Epoch = client.Epoch,
+            QuiesceAsync = _ => client.QuiesceAsync(),
+            Resume = client.Start,
+            Concluded = result =>
+            {
+                if (result.Owner is ConnectionOwner.Destination or ConnectionOwner.Nobody)
+                    _connections.TryRemove(KeyValuePair.Create(client.Connection, client));
+            },
+        }),
+    ];
 
-        return results;
-    }
+    public ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken) => ValueTask.FromResult(FindObjection(arriving));
 
-    public ValueTask<string?> ExamineAsync(Arrival arrival, IReadOnlyList<SafeHandle> dormant) => ValueTask.FromResult(FindObjection(arrival));
-
-    public void Withdraw(PassId pass)
+    private string? FindObjection(ArrivingConnections arriving)
     {
-        // Nothing was kept.
-    }
-
-    private string? FindObjection(Arrival arrival)
-    {
-        if (arrival.Connections.Count != 1)
+        if (arriving.Connections.Count != 1)
             return "A download or upload has one connection.";
         try
         {
-            ConnectionState state = ConnectionState.Deserialize(arrival.State);
+            ConnectionState state = ConnectionState.Deserialize(arriving.State);
             if (state.Received.Length > HttpRequest.MaxHeadBytes)
                 return "More request bytes came than this server takes.";
             if (state.Upload is { } upload)
@@ -95,10 +83,10 @@ internal sealed class HttpFileServer : IPassReceiver
         }
     }
 
-    public void Go(Arrival arrival, IReadOnlyList<Socket?> sockets)
+    public void Go(ArrivingConnections arriving, IReadOnlyList<Socket?> sockets)
     {
         if (sockets is [{ } socket])
-            Begin(arrival.Connections[0], socket, ConnectionState.Deserialize(arrival.State), arrival.Epoch);
+            Begin(arriving.Connections[0], socket, ConnectionState.Deserialize(arriving.State), arriving.Epoch);
     }
 
     private void Begin(FourTuple connection, Socket socket, ConnectionState? state, ulong epoch)

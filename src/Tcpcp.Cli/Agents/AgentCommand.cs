@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using Tcpcp.Agent.Hosting;
@@ -18,6 +20,7 @@ internal static class AgentCommand
             DefaultValueFactory = _ => new FileInfo("/etc/tcpcp/agent.json"),
         };
         Option<bool> check = new("--check") { Description = "Only says whether the configuration and the certificates can be used." };
+        Option<bool> events = new("--events") { Description = "Write every step of every pass to standard output, one JSON object a line; the log goes to standard error." };
         Command command = new("agent", """
             Runs the agent of this host: takes connections from its applications and from other agents, and passes them.
 
@@ -27,13 +30,13 @@ internal static class AgentCommand
             Example:  tcpcp agent --config /etc/tcpcp/agent.json
             """)
         {
-            config, check,
+            config, check, events,
         };
-        command.SetAction((parsed, _) => RunAsync(parsed.GetRequiredValue(config).FullName, parsed.GetValue(check)));
+        command.SetAction((parsed, _) => RunAsync(parsed.GetRequiredValue(config).FullName, parsed.GetValue(check), parsed.GetValue(events)));
         return command;
     }
 
-    private static async Task<int> RunAsync(string path, bool checkOnly)
+    private static async Task<int> RunAsync(string path, bool checkOnly, bool withEvents)
     {
         AgentConfiguration configuration;
         try
@@ -56,11 +59,14 @@ internal static class AgentCommand
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using ILoggerFactory logs = LoggerFactory.Create(builder => builder.SetMinimumLevel(configuration.LogLevel).AddFilter("Microsoft", LogLevel.Warning)
-            .AddFilter("Grpc", LogLevel.Warning).AddSystemdConsole());
+            .AddFilter("Grpc", LogLevel.Warning).AddSystemdConsole()
+            .Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = withEvents ? LogLevel.Trace : LogLevel.None));
         ILogger log = logs.CreateLogger("tcpcp");
         try
         {
-            await using AgentHost agent = await AgentHost.StartAsync(configuration, log);
+            await using PassEvents? events = withEvents ? new PassEvents() : null;
+            await using AgentHost agent = await AgentHost.StartAsync(configuration, log, events is null ? null : step => events.Write(PassEvent.Of(step)));
+            events?.Write(new PassEvent("ready", (long)Stopwatch.GetElapsedTime(0).TotalNanoseconds));
             using ServiceNotifier systemd = ServiceNotifier.Start();
             await Task.Delay(Timeout.Infinite, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             systemd.Stopping();

@@ -21,6 +21,9 @@ internal sealed class DemoFiles : IDisposable
     /// <summary>What both servers serve.</summary>
     public string Root => Path.Combine(_directory, "files");
 
+    /// <summary>Directory of the agents' configurations and certificates.</summary>
+    public string Agents => Path.Combine(_directory, "agents");
+
     public string Capture => Path.Combine(_directory, "peer.pcapng");
 
     /// <summary>The file that is sent: by the servers, or by the peer.</summary>

@@ -2,20 +2,20 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Tcpcp.Cli.Agents;
 using Tcpcp.Lab;
 using Tcpcp.Linux.Processes;
 using Tcpcp.Samples.FileServer;
 
 namespace Tcpcp.Cli.Demo;
 
-/// <summary>The hosts of the demo: a peer with curl, and two with the same files and file server. The service address is at one of the two.</summary>
+/// <summary>The hosts of the demo: a peer with curl, and two with an agent, the same files and a file server. The service address is at one of the two.</summary>
 internal sealed class DemoHosts : IAsyncDisposable
 {
     /// <summary>The hidden command that runs the file server.</summary>
     public const string ServerCommand = "demo-server";
 
     private const int ServicePort = 8080;
-    private const int AgentPort = 7300;
 
     private static readonly IPAddress s_serviceAddress = IPAddress.Parse("10.0.0.100");
     private static readonly IPAddress s_serviceAddressIPv6 = IPAddress.Parse("fd00::100");
@@ -42,17 +42,17 @@ internal sealed class DemoHosts : IAsyncDisposable
 
     public Uri UrlOf(string file) => new($"http://{new IPEndPoint(_serviceAddress, ServicePort)}/{file}");
 
-    public static async Task<DemoHosts> CreateAsync(string root, DemoOptions options)
+    /// <param name="files">Where the servers' files are, and the agents' configuration goes.</param>
+    public static async Task<DemoHosts> CreateAsync(DemoFiles files, DemoOptions options)
     {
         LabNetwork lab = await LabNetwork.CreateAsync();
         try
         {
             Host peer = lab.AddHost("peer", "10.0.0.1/24", "fd00::1/64");
-            DemoServer[] servers =
-            [
-                await StartAsync(lab.AddHost("host A", "10.0.0.2/24", "fd00::2/64"), root, options),
-                await StartAsync(lab.AddHost("host B", "10.0.0.3/24", "fd00::3/64"), root, options),
-            ];
+            Host a = lab.AddHost("host-a", "10.0.0.2/24", "fd00::2/64");
+            Host b = lab.AddHost("host-b", "10.0.0.3/24", "fd00::3/64");
+            DemoAgents agents = DemoAgents.Create(files.Agents, [a, b], options.IPv6 ? s_serviceAddressIPv6 : s_serviceAddress, ServicePort);
+            DemoServer[] servers = [await StartAsync(a, agents, files.Root, options), await StartAsync(b, agents, files.Root, options)];
             IPAddress service = options.IPv6 ? s_serviceAddressIPv6 : s_serviceAddress;
             servers[0].Host.AddOwnAddress(service);
             if (options.LossPercent > 0)
@@ -74,45 +74,43 @@ internal sealed class DemoHosts : IAsyncDisposable
 
     private static IPAddress AddressOf(Host host, bool ipv6) => ipv6 ? host.IPv6 : host.IPv4;
 
-    private static async Task<DemoServer> StartAsync(Host host, string root, DemoOptions options)
+    private static async Task<DemoServer> StartAsync(Host host, DemoAgents agents, string root, DemoOptions options)
     {
-        IPEndPoint agent = new(AddressOf(host, options.IPv6), AgentPort);
         IPEndPoint listen = new(options.IPv6 ? IPAddress.IPv6Any : IPAddress.Any, ServicePort);
-        List<string> arguments =
-        [
-            ServerCommand, "--listen", $"{listen}", "--agent", $"{agent}", "--root", root, "--interface", Host.InterfaceName,
-        ];
+        List<string> arguments = [ServerCommand, "--listen", $"{listen}", "--root", root];
         if (options.Upload)
             arguments.Add("--allow-uploads");
         else if (options.BytesPerSecond is { } rate)
             arguments.AddRange(["--rate", rate.ToString(CultureInfo.InvariantCulture)]);
         (string program, IReadOnlyList<string> before) = OwnProgram.Find();
+        ChildProcess agent = host.Start(program, [.. before, "agent", "--events", "--config", agents.ConfigurationOf(host)]);
+        await DemoProgram.WaitAsync(agent, $"agent of {host.Name}", () => DemoProgram.Lines(agent).Any(), s_patience);
         ChildProcess process = host.Start(program, [.. before, .. arguments], new ChildOptions { Input = ChildInput.Pipe });
-        DemoServer server = new(host, process, agent);
+        DemoServer server = new(host, agent, process);
         await server.WaitForAsync(line => line.Event == "ready", s_patience);
         return server;
     }
 }
 
-/// <summary>A file server on one of the hosts.</summary>
-internal sealed class DemoServer(Host host, ChildProcess process, IPEndPoint agent)
+/// <summary>A file server on one of the hosts, and the host's agent.</summary>
+internal sealed class DemoServer(Host host, ChildProcess agent, ChildProcess process)
 {
     public Host Host { get; } = host;
 
-    public IPEndPoint Agent { get; } = agent;
-
-    /// <summary>Everything that it has said so far.</summary>
-    public IReadOnlyList<ServerEvent> Events =>
+    /// <summary>Every step of a pass that its agent has told so far.</summary>
+    public IReadOnlyList<PassEvent> Steps =>
     [
-        .. process.Output!.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line.EndsWith('}'))
-            .Select(line => JsonSerializer.Deserialize(line, ServerEventContext.Default.ServerEvent)!),
+        .. DemoProgram.Lines(agent).Select(line => JsonSerializer.Deserialize(line, PassEventContext.Default.PassEvent)!).Where(told => told.Action is not null),
     ];
+
+    private IReadOnlyList<ServerEvent> Events =>
+        [.. DemoProgram.Lines(process).Select(line => JsonSerializer.Deserialize(line, ServerEventContext.Default.ServerEvent)!)];
 
     /// <summary>Passes its connections and waits for the outcome of the first.</summary>
     public async Task<ServerEvent> PassToAsync(DemoServer destination, TimeSpan limit)
     {
         int before = Events.Count(line => line.Event == "passed");
-        await process.Input!.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"pass {destination.Agent}\n"));
+        await process.Input!.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"pass {destination.Host.Name}\n"));
         await process.Input.FlushAsync();
         return await WaitForAsync(line => line.Event == "passed", limit, before);
     }
@@ -120,16 +118,34 @@ internal sealed class DemoServer(Host host, ChildProcess process, IPEndPoint age
     /// <param name="skip">So many that fit are passed over.</param>
     public async Task<ServerEvent> WaitForAsync(Func<ServerEvent, bool> condition, TimeSpan limit, int skip = 0)
     {
-        using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(5));
+        ServerEvent? found = null;
+        await DemoProgram.WaitAsync(process, $"file server on {Host.Name}", () => (found = Events.Where(condition).Skip(skip).FirstOrDefault()) is not null, limit);
+        return found!;
+    }
+}
+
+/// <summary>A program of the demo that says JSON objects, one a line.</summary>
+internal static class DemoProgram
+{
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>The whole lines that it has said so far.</summary>
+    public static IEnumerable<string> Lines(ChildProcess process) =>
+        process.Output!.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line.EndsWith('}'));
+
+    /// <exception cref="DemoException">The program ended, or the condition does not hold within the limit.</exception>
+    public static async Task WaitAsync(ChildProcess process, string what, Func<bool> condition, TimeSpan limit)
+    {
+        using PeriodicTimer timer = new(s_look);
         using CancellationTokenSource deadline = new(limit);
         try
         {
             do
             {
-                if (Events.Where(condition).Skip(skip).FirstOrDefault() is { } found)
-                    return found;
+                if (condition())
+                    return;
                 if (process.Exit.IsCompleted)
-                    throw new DemoException($"The file server on {Host.Name} ended with code {await process.Exit}: {process.ErrorOutput!.Text}");
+                    throw new DemoException($"The {what} ended with code {await process.Exit}: {process.ErrorOutput!.Text}");
             }
             while (await timer.WaitForNextTickAsync(deadline.Token));
         }
@@ -138,7 +154,7 @@ internal sealed class DemoServer(Host host, ChildProcess process, IPEndPoint age
             // below
         }
 
-        throw new DemoException($"The file server on {Host.Name} did not do its work in {limit.TotalSeconds} s: {process.Output!.Text} {process.ErrorOutput!.Text}");
+        throw new DemoException($"The {what} did not do its work in {limit.TotalSeconds} s: {process.Output!.Text} {process.ErrorOutput!.Text}");
     }
 }
 
