@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
-# Runs one benchmark: ./bench.sh NAME [--json]. With --json one object a line and nothing else on standard output.
+# Runs one benchmark (pause, kernel or agent): ./bench.sh NAME [--json]. With --json one object a line and nothing else on standard output.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/eng/install.sh"
 . "$here/eng/build.sh"
 own_network=()
+build_baseline() {
+    need "libnftables1:/usr/lib/*/libnftables.so.1" gcc:gcc
+    mkdir -p "$here/artifacts/bench"
+    build_quietly gcc -O2 -std=gnu17 -Wall -Wextra -Werror -o "$here/artifacts/bench/pass" "$here/bench/kernel/pass.c"
+    export TCPCP_KERNEL_BASELINE=$here/artifacts/bench/pass
+    ulimit -n 20000
+}
 case " $* " in
     *" kernel "*)
-        need "libnftables1:/usr/lib/*/libnftables.so.1" gcc:gcc
-        mkdir -p "$here/artifacts/bench"
-        build_quietly gcc -O2 -std=gnu17 -Wall -Wextra -Werror -o "$here/artifacts/bench/pass" "$here/bench/kernel/pass.c"
-        export TCPCP_KERNEL_BASELINE=$here/artifacts/bench/pass
+        build_baseline
         own_network=(unshare --net --)
-        ulimit -n 20000
+        ;;
+    *" agent "*)
+        build_baseline
+        build_tcpcp
         ;;
     *) build_tcpcp ;;
 esac

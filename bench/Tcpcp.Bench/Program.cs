@@ -1,4 +1,6 @@
+using System.Net;
 using Tcpcp.Bench;
+using Tcpcp.Bench.Agents;
 
 bool json = args.Contains("--json", StringComparer.Ordinal);
 switch (args.FirstOrDefault(argument => argument != "--json"))
@@ -9,7 +11,13 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
     case "kernel":
         KernelBenchmark.Run(Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!, json);
         return 0;
+    case "agent":
+        await AgentBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!, json);
+        return 0;
+    case "agent-application": // a process of the benchmark of agents
+        await EchoApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
+        return 0;
     default:
-        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel");
+        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, agent");
         return 2;
 }

@@ -172,7 +172,7 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
         int done = Interlocked.Increment(ref _done);
         int total = Math.Max(done, Volatile.Read(ref _total));
         foreach (FourTuple? connection in connections.Count == 0 ? [null] : connections.Cast<FourTuple?>())
-            progress.TryWrite(new DrainProgress(connection, part.Application, destination, result, Blackout: null, done, total));
+            progress.TryWrite(new DrainProgress(connection, part.Application, destination, result, result.Blackout, done, total));
     }
 }
 

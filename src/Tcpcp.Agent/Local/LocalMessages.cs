@@ -34,7 +34,13 @@ internal static class LocalMessages
         LocalMessage message = new()
         {
             Request = request,
-            Passed = new Passed { Failure = LocalWire.ToMessage(result.Failure), Owner = LocalWire.ToMessage(result.Owner), Detail = result.Detail },
+            Passed = new Passed
+            {
+                Failure = LocalWire.ToMessage(result.Failure),
+                Owner = LocalWire.ToMessage(result.Owner),
+                Detail = result.Detail,
+                BlackoutNs = LocalWire.Nanoseconds(result.Blackout),
+            },
         };
         if (pass is { } id)
             message.PassId = LocalWire.ToBytes(id);

@@ -139,7 +139,8 @@ internal sealed class DestinationPass
     }
 
     /// <summary>What the origin says, but for an offer.</summary>
-    public void Hear(PassMessage message, IPassLink link)
+    /// <param name="arrived">When it came, as a time stamp.</param>
+    public void Hear(PassMessage message, IPassLink link, long arrived)
     {
         _link = link;
         switch (message.BodyCase)
@@ -148,7 +149,7 @@ internal sealed class DestinationPass
                 Divert(message.Divert.Number);
                 break;
             case PassMessage.BodyOneofCase.Transfer:
-                Receive(message.Transfer);
+                Receive(message.Transfer, arrived);
                 break;
             case PassMessage.BodyOneofCase.Resolve:
                 Take(new DestinationInput.ResolveHeard(Terms.Ticket, LivesHere: false), "The origin asked for the verdict before the transfer was whole.");
@@ -306,7 +307,7 @@ internal sealed class DestinationPass
                 Discard();
                 return null;
             case DestinationEffect.SendVerdict verdict:
-                Send(message => message.Verdict = VerdictMessages.New(verdict, _detail));
+                Send(message => message.Verdict = VerdictMessages.New(verdict, _detail, _activation.BlackoutNs));
                 return null;
             case DestinationEffect.SendActive:
                 Send(message => message.Active = _activation);
@@ -347,7 +348,7 @@ internal sealed class DestinationPass
         }
     }
 
-    private void Receive(TransferChunk chunk)
+    private void Receive(TransferChunk chunk, long arrived)
     {
         if (_state is not DestinationState.Offered)
         {
@@ -362,7 +363,6 @@ internal sealed class DestinationPass
             return;
         }
 
-        long arrived = Stopwatch.GetTimestamp();
         _transfer.Write(chunk.Data.Span);
         if (!chunk.Last)
             return;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net.Sockets;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
@@ -104,10 +105,11 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         {
             while (await link.ReceiveAsync(cancellationToken) is { } message)
             {
+                long arrived = Stopwatch.GetTimestamp(); // not after the wait for the lock
                 if (PassMessages.IdOf(message) is not { } id)
                     return "It sent a message that names no pass.";
                 lock (_lock)
-                    Handle(id, message, link, peer);
+                    Handle(id, message, link, peer, arrived);
             }
 
             return null;
@@ -126,7 +128,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         }
     }
 
-    private void Handle(PassId id, PassMessage message, IPassLink link, string? peer)
+    private void Handle(PassId id, PassMessage message, IPassLink link, string? peer, long arrived)
     {
         if (message.BodyCase == PassMessage.BodyOneofCase.Offer)
         {
@@ -149,7 +151,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             return;
         }
 
-        pass.Hear(message, link);
+        pass.Hear(message, link, arrived);
     }
 
     // Only the certificate that has offered a pass may speak of it; to others it is unknown.

@@ -41,6 +41,7 @@ internal sealed class OriginPass
     private CancellationTokenSource? _waiting;
     private long _inDoubtSince;
     private long _divertedAt;
+    private TimeSpan? _blackout;
     private bool _quiesced;
     private bool _recorded;
     private string _detail = "";
@@ -220,7 +221,7 @@ internal sealed class OriginPass
             return;
         (_request?.Concluded ?? _concluded)?.Invoke();
         Report(PassAction.Done, failure == PassFailure.None ? "" : $"{failure}: {_detail}", failure, owner);
-        _outcome.SetResult(new PassResult(failure, owner, failure == PassFailure.None ? "" : _detail));
+        _outcome.SetResult(new PassResult(failure, owner, failure == PassFailure.None ? "" : _detail) { Blackout = _blackout });
     }
 
     // Whatever goes wrong is an input of the table, which knows what it means in the present state; where it would mean nothing, the next effect follows.
@@ -523,8 +524,15 @@ internal sealed class OriginPass
             Report(PassAction.Refused, _detail = verdict.Detail);
         if (_state is OriginState.Offering)
             return new OriginInput.OfferRefused(failure); // it could not keep its word even for an offer
+        if (verdict.BlackoutNs > 0)
+            _blackout = BlackoutOf(TimeSpan.FromMicroseconds(verdict.BlackoutNs / 1000.0));
         return new OriginInput.VerdictHeard(ticket, VerdictMessages.KindOf(verdict), failure);
     }
+
+    // Where this host has diverted, the destination's figure lacks the trip of the transfer, and the time until the verdict is heard has that of the verdict
+    // besides: the truth lies in the middle.
+    private TimeSpan BlackoutOf(TimeSpan atDestination) => _divertedAt == 0 || _state is OriginState.InDoubt ? atDestination
+        : (atDestination + Stopwatch.GetElapsedTime(_divertedAt)) / 2;
 
     private static string Describe(IReadOnlyList<Core.ConnectionSnapshot> snapshots) => string.Create(CultureInfo.InvariantCulture,
         $"{snapshots.Sum(one => one.Unread.Length)} bytes unread, {snapshots.Sum(one => one.Sent.Length)} in flight, {snapshots.Sum(one => one.Unsent.Length)} unsent");

@@ -14,9 +14,10 @@ internal static class VerdictMessages
     };
 
     /// <param name="detail">Why it was refused, for a person.</param>
-    public static Verdict New(DestinationEffect.SendVerdict verdict, string detail) => verdict.Verdict switch
+    /// <param name="blackoutNanoseconds">Of connections that run; 0: not known.</param>
+    public static Verdict New(DestinationEffect.SendVerdict verdict, string detail, ulong blackoutNanoseconds = 0) => verdict.Verdict switch
     {
-        PassVerdict.Accepted => new Verdict { Kind = VerdictKind.Accepted },
+        PassVerdict.Accepted => new Verdict { Kind = VerdictKind.Accepted, BlackoutNs = blackoutNanoseconds },
         PassVerdict.Refused => new Verdict { Kind = VerdictKind.Refused, Reason = RefusalReasons.FromFailure(verdict.Failure), Detail = detail },
         _ => new Verdict { Kind = VerdictKind.Unknown, Detail = "The destination has lost its memory of this pass." },
     };

@@ -8,10 +8,12 @@ namespace Tcpcp.Cli.Agents;
 /// <param name="Connection">Null when there was nothing to pass.</param>
 /// <param name="Owner">Origin, Destination, InDoubt or Nobody.</param>
 /// <param name="Failure">None, or why it was not passed.</param>
-internal sealed record PassReport(string? Connection, string Application, string Destination, string Owner, string Failure, string Detail, int Done, int Total)
+/// <param name="BlackoutUs">From the divert to the activation, in microseconds; null if it is not known.</param>
+internal sealed record PassReport(string? Connection, string Application, string Destination, string Owner, string Failure, string Detail, double? BlackoutUs, int Done,
+    int Total)
 {
     public static PassReport Of(DrainProgress progress) => new(progress.Connection?.ToString(), progress.Application, progress.Destination,
-        progress.Result.Owner.ToString(), progress.Result.Failure.ToString(), progress.Result.Detail, progress.Done, progress.Total);
+        progress.Result.Owner.ToString(), progress.Result.Failure.ToString(), progress.Result.Detail, progress.Blackout?.TotalMicroseconds, progress.Done, progress.Total);
 }
 
 /// <summary>A pass that is not forgotten yet.</summary>

@@ -77,6 +77,9 @@ public enum PassFailure
 /// <param name="Detail">One sentence for a person; empty on success.</param>
 public readonly record struct PassResult(PassFailure Failure, ConnectionOwner Owner, string Detail)
 {
+    /// <summary>Time from the divert to the activation; null if it is not known.</summary>
+    public TimeSpan? Blackout { get; init; }
+
     /// <summary>True if the destination owns the connection now.</summary>
     public bool Succeeded => Failure == PassFailure.None && Owner == ConnectionOwner.Destination;
 }

@@ -69,7 +69,7 @@ internal sealed class OutgoingPasses : IDisposable
         }
 
         if (pass is not null)
-            _ = pass.ConcludeAsync(LocalWire.ResultFrom(message.Passed.Failure, message.Passed.Owner, message.Passed.Detail));
+            _ = pass.ConcludeAsync(LocalWire.ResultFrom(message.Passed.Failure, message.Passed.Owner, message.Passed.Detail, message.Passed.BlackoutNs));
     }
 
     /// <summary>The agent does not take the request; nothing has changed.</summary>

@@ -49,6 +49,6 @@ internal static class DrainWire
 
     public static DrainProgress FromMessage(Core.Wire.DrainProgress message) => new(
         message.Connection is { } connection ? LocalWire.ConnectionsFrom([connection])[0] : null, message.Application, message.Destination,
-        LocalWire.ResultFrom(message.Failure, message.Owner, message.Detail), LocalWire.FromNanoseconds(message.BlackoutNs),
+        LocalWire.ResultFrom(message.Failure, message.Owner, message.Detail, message.BlackoutNs), LocalWire.FromNanoseconds(message.BlackoutNs),
         (int)Math.Min(message.Done, int.MaxValue), (int)Math.Min(message.Total, int.MaxValue));
 }

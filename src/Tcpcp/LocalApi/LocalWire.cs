@@ -51,7 +51,7 @@ internal static class LocalWire
     public static string ToMessage(PassFailure failure) => failure == PassFailure.None ? "" : failure.ToString();
 
     /// <exception cref="PacketException">No such owner.</exception>
-    public static PassResult ResultFrom(string failure, PassOwner owner, string detail)
+    public static PassResult ResultFrom(string failure, PassOwner owner, string detail, ulong blackoutNanoseconds = 0)
     {
         ConnectionOwner owns = owner switch
         {
@@ -63,7 +63,7 @@ internal static class LocalWire
         };
         // A newer agent may have reasons that this library does not know: the detail says them.
         PassFailure known = failure.Length == 0 ? PassFailure.None : Enum.TryParse(failure, out PassFailure parsed) ? parsed : PassFailure.NotPassable;
-        return new PassResult(known, owns, detail);
+        return new PassResult(known, owns, detail) { Blackout = FromNanoseconds(blackoutNanoseconds) };
     }
 
     public static Core.Wire.OpenPass ToMessage(OpenPass pass)

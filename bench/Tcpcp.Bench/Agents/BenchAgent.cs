@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text.Json;
+using Tcpcp.Client;
+using Tcpcp.Lab;
+using Tcpcp.Linux.Processes;
+
+namespace Tcpcp.Bench.Agents;
+
+/// <summary>One host's agent: the program, with a configuration and a certificate as an operator makes them.</summary>
+internal sealed class BenchAgent : IAsyncDisposable
+{
+    private const int SIGTERM = 15; // signal.h
+    private const int Port = 7300;
+
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
+
+    private readonly string _tcpcp;
+    private readonly string _directory;
+    private readonly Host _host;
+    private ChildProcess? _process;
+    private ChildProcess? _application;
+    private AgentClient? _operator;
+
+    /// <param name="directory">On a memory file system; the authority's files are in it.</param>
+    private BenchAgent(string tcpcp, string directory, Host host) => (_tcpcp, _directory, _host) = (tcpcp, directory, host);
+
+    public string Name => _host.Name;
+
+    /// <summary>From the start of its process until it says that it is ready (sd_notify).</summary>
+    public TimeSpan ReadyAfter { get; private set; }
+
+    /// <summary>An operator's connection to it.</summary>
+    public AgentClient Operator => _operator ?? throw new InvalidOperationException("The agent is not running.");
+
+    private string LocalSocket => Path.Combine(_directory, $"{Name}.sock");
+
+    /// <param name="other">The host that it exchanges connections with.</param>
+    public static async Task<BenchAgent> ConfigureAsync(string tcpcp, string directory, Host host, Host other, string serviceAddress)
+    {
+        BenchAgent agent = new(tcpcp, directory, host);
+        await agent.RunAsync("cert", "host", host.Name, "--authority", directory, "--out", agent.Files);
+        string policy = $$"""[{ "origin": "{{other.Name}}", "applications": ["{{EchoApplication.Name}}"], "addresses": ["{{serviceAddress}}"], "ports": ["*"] }]""";
+        await File.WriteAllTextAsync(agent.Configuration, $$"""
+            {
+              "name": "{{host.Name}}",
+              "interface": "{{Host.InterfaceName}}",
+              "listen": "{{host.IPv4}}:{{Port}}",
+              "certificate": { "file": "{{agent.Files}}/{{host.Name}}.pem", "key": "{{agent.Files}}/{{host.Name}}.key", "authority": "{{agent.Files}}/authority.pem" },
+              "destinations": { "{{other.Name}}": { "address": "{{other.IPv4}}:{{Port}}" } },
+              "policy": {{policy}},
+              "redirection": "forward",
+              "local": { "socket": "{{agent.LocalSocket}}", "applications-group": "root" },
+              "journal": "{{agent.Files}}/journal"
+            }
+            """);
+        return agent;
+    }
+
+    public async Task StartAsync()
+    {
+        string path = Path.Combine(_directory, $"{Name}.notify");
+        File.Delete(path);
+        using Socket notify = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        notify.Bind(new UnixDomainSocketEndPoint(path));
+        notify.ReceiveTimeout = (int)s_limit.TotalMilliseconds;
+        ChildOutput log = ChildOutput.ToFile(Path.Combine(_directory, $"{Name}.log"));
+        long started = Stopwatch.GetTimestamp();
+        _process = _host.Start(_tcpcp, ["agent", "--config", Configuration], new ChildOptions
+        {
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = path },
+            Output = log,
+        });
+        notify.Receive(new byte[64]); // READY=1
+        ReadyAfter = Stopwatch.GetElapsedTime(started);
+    }
+
+    public async Task StopAsync()
+    {
+        if (_operator is not null)
+            await _operator.DisposeAsync();
+        _process!.Signal(SIGTERM);
+        await _process.Exit.WaitAsync(s_limit);
+        await _process.DisposeAsync();
+        (_process, _operator) = (null, null);
+    }
+
+    /// <summary>Starts the application and waits until the agent has it and reaches the other agent.</summary>
+    public async Task ServeAsync(int port)
+    {
+        _application = _host.Start(Environment.ProcessPath!, ["agent-application", $"0.0.0.0:{port}", LocalSocket]);
+        _operator = await AgentClient.ConnectAsync(new AgentClientOptions { Path = LocalSocket });
+        long started = Stopwatch.GetTimestamp();
+        while (await _operator.GetStatusAsync() is not { Applications.Count: 1, Destinations: [{ IsConnected: true }] })
+        {
+            if (Stopwatch.GetElapsedTime(started) > s_limit)
+                throw new TimeoutException($"{Name} has no application or no link. {Log()}");
+            await Task.Delay(TimeSpan.FromMilliseconds(10));
+        }
+    }
+
+    /// <summary>Round trip of an empty call to the other agent, over the connection that passes use.</summary>
+    public async Task<TimeSpan> CallAsync() =>
+        (await Operator.GetStatusAsync()).Destinations[0].RoundTrip ?? throw new InvalidOperationException($"{Name} got no answer to an empty call.");
+
+    /// <summary>Passes all connections of the application, by the command that an operator types.</summary>
+    /// <returns>The time of the command, and the blackouts that it reports.</returns>
+    public async Task<(TimeSpan Time, List<double> BlackoutMicroseconds)> DrainAsync(string to, int connections)
+    {
+        long started = Stopwatch.GetTimestamp();
+        await using ChildProcess drain = _host.Start(_tcpcp, ["drain", "--to", to, "--app", EchoApplication.Name, "--json", "--agent", LocalSocket]);
+        int exitCode = await drain.Exit;
+        TimeSpan time = Stopwatch.GetElapsedTime(started);
+        string[] lines = (await drain.Output!.Completed).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        if (exitCode != 0 || lines.Length != connections)
+        {
+            string[] failures = [.. lines.Where(line => !line.Contains("\"failure\":\"None\"", StringComparison.Ordinal)).Take(5)];
+            throw new InvalidOperationException($"tcpcp drain ended with {exitCode} and {lines.Length} lines: {drain.ErrorOutput!.Text} {string.Join('\n', failures)} {Log()}");
+        }
+
+        return (time, [.. lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("blackout_us").GetDouble())]);
+    }
+
+    /// <param name="field">VmRSS (resident now) or VmHWM (its highest).</param>
+    public double MemoryMegabytes(string field)
+    {
+        string line = File.ReadLines($"/proc/{_process!.Pid}/status").First(line => line.StartsWith(field + ":", StringComparison.Ordinal));
+        return double.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1000; // from KiB as the kernel prints them
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_operator is not null)
+            await _operator.DisposeAsync();
+        foreach (ChildProcess process in new[] { _application, _process }.OfType<ChildProcess>())
+            await process.DisposeAsync();
+    }
+
+    private string Files => Path.Combine(_directory, Name);
+
+    private string Configuration => Path.Combine(_directory, $"{Name}.json");
+
+    private string Log() => string.Join('\n', File.ReadLines(Path.Combine(_directory, $"{Name}.log")).TakeLast(5)) + _process?.ErrorOutput!.Text;
+
+    private Task RunAsync(params string[] arguments) => RunAsync(_tcpcp, arguments);
+
+    public static async Task RunAsync(string program, IReadOnlyList<string> arguments)
+    {
+        await using ChildProcess process = ChildProcess.Start(program, arguments);
+        if (await process.Exit != 0)
+            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} failed: {process.ErrorOutput!.Text}");
+    }
+}

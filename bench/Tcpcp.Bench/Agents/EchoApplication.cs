@@ -1,0 +1,101 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Tcpcp.Client;
+using Tcpcp.Core;
+
+namespace Tcpcp.Bench.Agents;
+
+/// <summary>An echo server whose connections the agent of its host passes. It runs until it is killed.</summary>
+internal sealed class EchoApplication : IConnectionReceiver
+{
+    public const string Name = "echo";
+
+    private readonly ConcurrentDictionary<FourTuple, EchoConnection> _connections = new();
+
+    public static async Task RunAsync(IPEndPoint listen, string agentSocket)
+    {
+        await using AgentClient agent = await AgentClient.ConnectAsync(new AgentClientOptions { Path = agentSocket });
+        EchoApplication application = new();
+        using TcpListener listener = new(listen);
+        listener.Start();
+        await agent.RegisterAsync(Name, application);
+        while (true)
+            application.Begin(await listener.AcceptSocketAsync(), epoch: 0);
+    }
+
+    public ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken) => new((string?)null);
+
+    public void Go(ArrivingConnections arriving, IReadOnlyList<Socket?> sockets)
+    {
+        foreach (Socket socket in sockets.OfType<Socket>())
+            Begin(socket, arriving.Epoch);
+    }
+
+    public IReadOnlyList<PassOrder> FindConnections(IReadOnlyList<FourTuple> wanted) =>
+        [.. (wanted.Count == 0 ? [.. _connections.Keys] : wanted).Select(name => _connections.GetValueOrDefault(name)).OfType<EchoConnection>().Select(OrderOf)];
+
+    private PassOrder OrderOf(EchoConnection connection) => new()
+    {
+        Sockets = [connection.Socket],
+        Application = Name,
+        Epoch = connection.Epoch,
+        QuiesceAsync = async _ =>
+        {
+            await connection.StopAsync();
+            return default;
+        },
+        Resume = () => Begin(connection.Socket, connection.Epoch),
+    };
+
+    private void Begin(Socket socket, ulong epoch)
+    {
+        EchoConnection connection = new(socket, epoch, ended => _connections.TryRemove(KeyValuePair.Create(ended.Connection, ended)));
+        _connections[connection.Connection] = connection;
+        connection.Start();
+    }
+
+    private sealed class EchoConnection(Socket socket, ulong epoch, Action<EchoConnection> ended) : IDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+        private Task _echo = Task.CompletedTask;
+
+        public FourTuple Connection { get; } = new((IPEndPoint)socket.LocalEndPoint!, (IPEndPoint)socket.RemoteEndPoint!);
+
+        public Socket Socket => socket;
+
+        public ulong Epoch => epoch;
+
+        public void Start() => _echo = EchoAsync();
+
+        /// <summary>Between two turns: what was read has been written.</summary>
+        public async Task StopAsync()
+        {
+            await _stop.CancelAsync();
+            await _echo;
+            Dispose();
+        }
+
+        public void Dispose() => _stop.Dispose();
+
+        private async Task EchoAsync()
+        {
+            byte[] buffer = new byte[64];
+            try
+            {
+                while (await socket.ReceiveAsync(buffer, _stop.Token) is > 0 and int read)
+                    await socket.SendAsync(buffer.AsMemory(0, read), CancellationToken.None);
+            }
+            catch (Exception e) when (e is OperationCanceledException or SocketException)
+            {
+                // It is to be passed, or the peer is gone.
+            }
+
+            ended(this);
+            if (_stop.IsCancellationRequested)
+                return;
+            socket.Dispose();
+            Dispose();
+        }
+    }
+}
