@@ -237,8 +237,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             return $"Another pass of {open} is open here.";
         if (connections.FirstOrDefault(host.OriginPasses.IsRecovering) is { Local: not null } recovering)
             return $"A pass of {recovering} from here is not settled yet.";
-        FourTuple[] alive = [.. host.Sockets.List().Where(socket => socket.State != Core.TcpState.TimeWait).Select(socket => socket.Connection)];
-        return connections.Intersect(alive).FirstOrDefault() is { Local: not null } living ? $"{living} is alive here." : null;
+        return connections.FirstOrDefault(host.Living.Contains) is { Local: not null } living ? $"{living} is alive here." : null;
     }
 
     private void HandleUnknown(PassId id, PassTicket ticket, PassMessage message, IPassLink link, string? peer)

@@ -13,6 +13,7 @@ internal sealed class HostServices : IDisposable
     private HostServices(PassOptions options, IPassJournal journal, ConnectionGate gate, PacketHold hold, SocketDiagnostics sockets, IRedirection redirection)
     {
         Sockets = sockets;
+        Living = new LivingConnections(sockets);
         Options = options;
         Journal = journal;
         Gate = gate;
@@ -29,6 +30,8 @@ internal sealed class HostServices : IDisposable
     public PacketHold Hold { get; }
 
     public SocketDiagnostics Sockets { get; }
+
+    public LivingConnections Living { get; }
 
     public IRedirection Redirection { get; }
 
@@ -76,6 +79,7 @@ internal sealed class HostServices : IDisposable
         Hold.Dispose();
         Gate.Dispose();
         Redirection.Dispose();
+        Living.Dispose();
         Sockets.Dispose();
     }
 }

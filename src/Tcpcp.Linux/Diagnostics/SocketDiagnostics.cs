@@ -53,6 +53,31 @@ internal sealed class SocketDiagnostics : IDisposable
         return null;
     }
 
+    /// <summary>Whether this host has a socket of a connection in a state from ESTABLISHED on, TIME_WAIT excepted. It is looked up, not searched for.</summary>
+    /// <param name="interfaces">One or more: a socket that is bound to an interface is found by its number only, others by any.</param>
+    public bool IsAlive(FourTuple connection, IReadOnlyList<uint> interfaces)
+    {
+        NetlinkMessage questions = new();
+        foreach (uint index in interfaces)
+        {
+            questions.Begin(SOCK_DIAG_BY_FAMILY, NetlinkFlags.Ack, new Request
+            {
+                Family = (byte)(connection.IsIPv6 ? Tcp.SocketLevel.AF_INET6 : Tcp.SocketLevel.AF_INET),
+                Protocol = Tcp.SocketLevel.IPPROTO_TCP,
+                States = uint.MaxValue,
+                Id = SocketId.Of(connection, index, AnyCookie),
+            }).End();
+        }
+
+        List<NetlinkReply> replies = [];
+        NetlinkOutcome outcome = _socket.TryTransact(questions, replies);
+        if (outcome.Errno is not (Errno.ENOENT or ESTALE))
+            outcome.ThrowIfFailed("SOCK_DIAG_BY_FAMILY");
+        // Where there is no such connection, the kernel answers with the socket that listens.
+        return replies.Exists(reply => reply.Payload.Length >= MessageBytes && Read(reply.Payload) is { State: not TcpState.TimeWait } found
+            && (Synchronised & (1u << (int)found.State)) != 0 && found.Connection == connection);
+    }
+
     /// <summary>All that the kernel says of a listed socket; null if it is gone.</summary>
     public SocketDetails? Describe(ListedSocket socket)
     {
