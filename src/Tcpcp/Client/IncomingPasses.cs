@@ -13,6 +13,7 @@ namespace Tcpcp.Client;
 internal sealed class IncomingPasses(ConcurrentDictionary<string, IConnectionReceiver> receivers, TimeSpan liveMemory)
 {
     private readonly Dictionary<PassId, IncomingPass> _passes = [];
+    private readonly Queue<IncomingPass> _live = []; // those that have gone live, the first first
     private readonly Lock _lock = new();
 
     public void Arrive(AgentConnection connection, LocalPacket packet)
@@ -51,6 +52,7 @@ internal sealed class IncomingPasses(ConcurrentDictionary<string, IConnectionRec
                 return;
             pass = found;
             sockets = pass.TakeSockets(message.Go.Ended);
+            _live.Enqueue(pass);
         }
 
         _ = Task.Run(async () =>
@@ -110,15 +112,19 @@ internal sealed class IncomingPasses(ConcurrentDictionary<string, IConnectionRec
             foreach (IncomingPass pass in _passes.Values)
                 pass.Dispose();
             _passes.Clear();
+            _live.Clear();
         }
     }
 
     private void Forget()
     {
-        foreach ((PassId id, IncomingPass pass) in _passes.ToArray())
+        while (_live.TryPeek(out IncomingPass? oldest) && TimeProvider.System.GetElapsedTime(oldest.LiveSince!.Value) > liveMemory)
         {
-            if (pass.LiveSince is { } since && TimeProvider.System.GetElapsedTime(since) > liveMemory && _passes.Remove(id))
-                pass.Dispose();
+            _live.Dequeue();
+            if (_passes.GetValueOrDefault(oldest.Arriving.Pass) != oldest)
+                continue; // the agent has shown it again
+            _passes.Remove(oldest.Arriving.Pass);
+            oldest.Dispose();
         }
     }
 }
