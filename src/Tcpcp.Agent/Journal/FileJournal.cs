@@ -27,6 +27,7 @@ internal sealed class FileJournal : IPassJournal, IDisposable
     private const int HeaderBytes = 40;
     private const int PrefixBytes = 12;
     private const long CompactFromBytes = 1 << 20;
+    private const long ReserveAheadBytes = 256 << 10; // so that not every pass asks the file system
     private const string FileName = "journal";
 
     private readonly Lock _lock = new();
@@ -36,6 +37,8 @@ internal sealed class FileJournal : IPassJournal, IDisposable
     private readonly Dictionary<PassId, long> _reserved = [];
     private JournalState _state = new();
     private SafeFileHandle _file;
+    private long _reservedBytes;
+    private long _roomEnd; // up to there the file system has given room
     private long _end;
 
     private FileJournal(string directory, FileStream owner)
@@ -92,9 +95,10 @@ internal sealed class FileJournal : IPassJournal, IDisposable
     {
         lock (_lock)
         {
-            long others = _reserved.Where(entry => entry.Key != pass).Sum(entry => entry.Value);
-            Reserve(_file, _end, others + bytes);
-            _reserved[pass] = bytes;
+            long all = _reservedBytes - _reserved.GetValueOrDefault(pass) + bytes;
+            if (_end + all > _roomEnd)
+                _roomEnd = _end + ReserveWithMore(all);
+            SetReserved(pass, bytes);
         }
     }
 
@@ -109,9 +113,9 @@ internal sealed class FileJournal : IPassJournal, IDisposable
             Write(bytes);
             PassId pass = JournalRecords.IdOf(record);
             if (JournalRecords.IsLast(record))
-                _reserved.Remove(pass);
+                SetReserved(pass, 0);
             else if (_reserved.TryGetValue(pass, out long left))
-                _reserved[pass] = Math.Max(0, left - bytes.Length);
+                SetReserved(pass, Math.Max(0, left - bytes.Length));
             _state.Add(record);
             if (JournalRecords.IsLast(record) && _end > CompactFromBytes)
                 CompactIfThereIsRoom();
@@ -124,6 +128,29 @@ internal sealed class FileJournal : IPassJournal, IDisposable
         _owner.Dispose();
     }
 
+    private void SetReserved(PassId pass, long bytes)
+    {
+        _reservedBytes += bytes - _reserved.GetValueOrDefault(pass);
+        if (bytes > 0)
+            _reserved[pass] = bytes;
+        else
+            _reserved.Remove(pass);
+    }
+
+    private long ReserveWithMore(long bytes)
+    {
+        try
+        {
+            Reserve(_file, _end, bytes + ReserveAheadBytes);
+            return bytes + ReserveAheadBytes;
+        }
+        catch (JournalFullException)
+        {
+            Reserve(_file, _end, bytes);
+            return bytes;
+        }
+    }
+
     private void Write(byte[] bytes)
     {
         try
@@ -134,6 +161,7 @@ internal sealed class FileJournal : IPassJournal, IDisposable
         catch (IOException e)
         {
             RandomAccess.SetLength(_file, _end); // no half record stays
+            _roomEnd = _end; // it takes the room beyond with it
             throw new JournalFullException($"The journal {_path} takes no record: {e.Message}", e);
         }
     }
@@ -210,7 +238,7 @@ internal sealed class FileJournal : IPassJournal, IDisposable
         {
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             RandomAccess.Write(file, content.GetBuffer().AsSpan(0, (int)content.Length), 0);
-            Reserve(file, content.Length, _reserved.Values.Sum());
+            Reserve(file, content.Length, _reservedBytes);
             File.Move(path, _path, overwrite: true);
         }
         catch
@@ -220,7 +248,7 @@ internal sealed class FileJournal : IPassJournal, IDisposable
         }
 
         old?.Dispose();
-        _end = content.Length;
+        (_end, _roomEnd) = (content.Length, content.Length + _reservedBytes);
         return file;
     }
 
