@@ -211,7 +211,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             };
             _passes[id] = pass;
             pass.TakeOffer(link);
-            _ = ExpireAsync(pass);
+            _ = ExpireAsync(id);
             return (PassFailure.None, "");
         }
         catch (InvalidSnapshotException e)
@@ -277,14 +277,15 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
     }
 
     // What is not decided when the offer's lifetime ends is refused. What is held for a refused pass, and nobody asks for, is dropped a while later.
-    private async Task ExpireAsync(DestinationPass pass)
+    // Of what is forgotten by then, nothing is kept for it.
+    private async Task ExpireAsync(PassId id)
     {
         await Task.Delay(host.Options.OfferLifetime);
         lock (_lock)
-            pass.Expire();
+            _passes.GetValueOrDefault(id)?.Expire();
         await Task.Delay(host.Options.HoldTime);
         lock (_lock)
-            pass.StopHolding();
+            _passes.GetValueOrDefault(id)?.StopHolding();
     }
 
     private static void Send(IPassLink link, PassMessage message)
