@@ -1,23 +1,27 @@
+using System.Diagnostics;
 using Grpc.Core;
 using Tcpcp.Core.Wire;
 
 namespace Tcpcp.Agent.Link;
 
 /// <summary>
-/// Sends messages of many passes over one stream, in their order. gRPC takes one message at a time: the sender writes itself when nobody is writing, else the
-/// message is queued and leaves with those before it, in one flush.
+/// Sends messages of many passes over one stream, in their order. gRPC takes one message at a time: the sender writes itself when nobody is writing or has written of
+/// late, which is the quickest for a lone pass; else the message is queued and leaves with others, in one flush.
 /// </summary>
 /// <param name="maxQueuedBytes">Once so much waits, a sender waits too.</param>
 /// <param name="patience">How long it does, before the stream is given up; zero: at once.</param>
 /// <param name="broken">Hears that the stream was given up, or that it failed.</param>
 internal sealed class OutgoingMessages(IAsyncStreamWriter<PassMessage> stream, long maxQueuedBytes, TimeSpan patience, Action<LinkException> broken)
+    : IThreadPoolWorkItem
 {
+    private static readonly TimeSpan s_ofLate = TimeSpan.FromMicroseconds(100);
     private static readonly WriteOptions s_moreFollows = new(WriteFlags.BufferHint);
 
     private readonly object _monitor = new();
     private readonly Queue<(PassMessage Message, int Length)> _waiting = [];
     private Task _writing = Task.CompletedTask;
     private long _waitingBytes;
+    private long _writtenAt;
     private bool _isWriting;
     private LinkException? _fault;
 
@@ -37,19 +41,26 @@ internal sealed class OutgoingMessages(IAsyncStreamWriter<PassMessage> stream, l
 
             if (_fault is { } fault)
                 throw new LinkException(fault.Message, fault);
-            if (_isWriting)
+            bool wasWriting = _isWriting;
+            _isWriting = true;
+            if (wasWriting || Stopwatch.GetElapsedTime(_writtenAt) < s_ofLate)
             {
                 _waiting.Enqueue((message, length));
                 _waitingBytes += length;
+                if (!wasWriting)
+                    ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false); // behind the work that is due, which may send too
                 return;
             }
-
-            _isWriting = true;
         }
 
-        Task writing = WriteAsync(message);
-        if (!writing.IsCompleted)
-            _writing = writing;
+        Write(message, moreFollows: false);
+    }
+
+    void IThreadPoolWorkItem.Execute()
+    {
+        (PassMessage? message, bool moreFollows) = TakeNext();
+        if (message is not null)
+            Write(message, moreFollows);
     }
 
     /// <summary>Sends no more; returns when nothing is being written.</summary>
@@ -65,12 +76,18 @@ internal sealed class OutgoingMessages(IAsyncStreamWriter<PassMessage> stream, l
         return _writing;
     }
 
-    private async Task WriteAsync(PassMessage message)
+    private void Write(PassMessage message, bool moreFollows)
+    {
+        Task writing = WriteAsync(message, moreFollows);
+        if (!writing.IsCompleted)
+            _writing = writing;
+    }
+
+    private async Task WriteAsync(PassMessage message, bool moreFollows)
     {
         try
         {
             PassMessage? next = message;
-            bool moreFollows = false;
             while (next is not null)
             {
                 stream.WriteOptions = moreFollows ? s_moreFollows : null;
@@ -93,9 +110,9 @@ internal sealed class OutgoingMessages(IAsyncStreamWriter<PassMessage> stream, l
     {
         lock (_monitor)
         {
-            if (!_waiting.TryDequeue(out (PassMessage Message, int Length) next))
+            if (_fault is not null || !_waiting.TryDequeue(out (PassMessage Message, int Length) next))
             {
-                _isWriting = false;
+                (_isWriting, _writtenAt) = (false, Stopwatch.GetTimestamp());
                 return (null, false);
             }
 
