@@ -27,6 +27,9 @@ internal sealed class AgentBenchmark : IAsyncDisposable
     // Who has sent within the last second is frozen a little later, since its timestamps may be ahead; and a restored connection counts as such.
     private static readonly TimeSpan s_idle = TimeSpan.FromMilliseconds(1200);
 
+    // By then an agent has given back what only its start has needed.
+    private static readonly TimeSpan s_idleAgent = TimeSpan.FromSeconds(2);
+
     private readonly LabNetwork _lab;
     private readonly string _directory;
     private readonly bool _json;
@@ -36,6 +39,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
     private readonly PeerConnections _peer;
     private readonly List<BenchAgent> _agents = [];
     private readonly List<double> _kernelMicroseconds = [];
+    private readonly List<double> _kernelProcessorMicroseconds = [];
 
     private AgentBenchmark(LabNetwork lab, string directory, string kernelBaseline, bool json)
     {
@@ -96,6 +100,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
         await Other.StartAsync();
         foreach (BenchAgent agent in _agents)
             await agent.ServeAsync(ServicePort);
+        await Task.Delay(s_idleAgent);
         Limit("agent ready after its start (median)", Median(readyAfter), "ms", 100);
         Limit("agent before its first pass, resident", _agents.Max(agent => agent.MemoryMegabytes("VmRSS")), "MB", 40);
     }
@@ -118,7 +123,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
             }
 
             await _peer.EchoAsync();
-            _kernelMicroseconds.Add(_kernel.Pass(0, KernelConnections).Time / KernelConnections);
+            PassInKernel();
         }
 
         foreach ((string way, List<double> measured) in new[] { ("there", blackouts[0]), ("back", blackouts[1]) })
@@ -133,6 +138,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
     {
         _peer.Connect(DrainedConnections);
         List<double>[] each = [[], []], blackouts = [[], []];
+        (double Agents, double Applications) before = ProcessorTime();
         for (int drain = 0; drain < DrainWarmUps + Drains; drain++)
         {
             for (int way = 0; way < 2; way++)
@@ -146,10 +152,12 @@ internal sealed class AgentBenchmark : IAsyncDisposable
                 blackouts[way].AddRange(measured);
             }
 
-            _kernelMicroseconds.Add(_kernel.Pass(0, KernelConnections).Time / KernelConnections);
+            PassInKernel();
         }
 
         await _peer.EchoAsync();
+        (double Agents, double Applications) after = ProcessorTime();
+        int passes = 2 * (DrainWarmUps + Drains) * DrainedConnections;
         foreach ((string way, int number) in new[] { ("there", 0), ("back", 1) })
         {
             Print($"drain of 5,000 idle connections, {way}, wall time each (median)", Median(each[number]), "us", "3,000 a second", 1e6 / 3000, goal: 1);
@@ -157,9 +165,22 @@ internal sealed class AgentBenchmark : IAsyncDisposable
             Limit($"drain of 5,000 idle connections, {way}, blackout (p99)", Percentile99(blackouts[number]), "us", 50_000);
         }
 
+        double kernel = Median(_kernelProcessorMicroseconds);
+        Print("drain, processor time of both agents, each", (after.Agents - before.Agents) / passes, "us", "C, the kernel's part", kernel, goal: null);
+        Print("drain, processor time of both applications, each", (after.Applications - before.Applications) / passes, "us", "C, the kernel's part", kernel, goal: null);
         foreach (BenchAgent agent in _agents)
-            Limit($"agent of {agent.Name} after {2 * (DrainWarmUps + Drains) * DrainedConnections:N0} passes, resident at most", agent.MemoryMegabytes("VmHWM"), "MB", 150);
+            Limit($"agent of {agent.Name} after {passes:N0} passes, resident at most", agent.MemoryMegabytes("VmHWM"), "MB", 150);
     }
+
+    private void PassInKernel()
+    {
+        PassCost cost = _kernel.Pass(0, KernelConnections);
+        _kernelMicroseconds.Add(cost.Time / KernelConnections);
+        _kernelProcessorMicroseconds.Add(cost.ProcessorTime / KernelConnections);
+    }
+
+    private (double Agents, double Applications) ProcessorTime() =>
+        (_agents.Sum(agent => agent.ProcessorTime.Agent), _agents.Sum(agent => agent.ProcessorTime.Application));
 
     // So slowly that a pass has ended before the next one begins.
     private static async Task<List<double>> PassOneByOneAsync(BenchAgent from, BenchAgent to)

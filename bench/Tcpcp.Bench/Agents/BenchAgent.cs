@@ -89,7 +89,10 @@ internal sealed class BenchAgent : IAsyncDisposable
     /// <summary>Starts the application and waits until the agent has it and reaches the other agent.</summary>
     public async Task ServeAsync(int port)
     {
-        _application = _host.Start(Environment.ProcessPath!, ["agent-application", $"0.0.0.0:{port}", LocalSocket]);
+        _application = _host.Start(Environment.ProcessPath!, ["agent-application", $"0.0.0.0:{port}", LocalSocket], new ChildOptions
+        {
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_TieredPGO"] = "0" }, // it is compiled for speed once, and not measured meanwhile
+        });
         _operator = await AgentClient.ConnectAsync(new AgentClientOptions { Path = LocalSocket });
         long started = Stopwatch.GetTimestamp();
         while (await _operator.GetStatusAsync() is not { Applications.Count: 1, Destinations: [{ IsConnected: true }] })
@@ -122,11 +125,20 @@ internal sealed class BenchAgent : IAsyncDisposable
         return (time, [.. lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("blackout_us").GetDouble())]);
     }
 
+    /// <summary>Processor time of the agent and of the application so far, their own and the kernel's on their behalf, in microseconds.</summary>
+    public (double Agent, double Application) ProcessorTime => (TimeOf(_process!), TimeOf(_application!));
+
+    private static double TimeOf(ChildProcess process)
+    {
+        using Process found = Process.GetProcessById(process.Pid);
+        return found.TotalProcessorTime.TotalMicroseconds;
+    }
+
     /// <param name="field">VmRSS (resident now) or VmHWM (its highest).</param>
     public double MemoryMegabytes(string field)
     {
         string line = File.ReadLines($"/proc/{_process!.Pid}/status").First(line => line.StartsWith(field + ":", StringComparison.Ordinal));
-        return double.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1000; // from KiB as the kernel prints them
+        return double.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024 / 1e6; // the kernel's kB are KiB
     }
 
     public async ValueTask DisposeAsync()

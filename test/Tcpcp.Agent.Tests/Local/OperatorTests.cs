@@ -201,8 +201,12 @@ public sealed class OperatorTests
         },
     };
 
-    private static DrainProgress ProgressOf(LoopbackPair pair, int number, int total) => new(pair.Name, "app", "host-b",
-        new PassResult(PassFailure.None, ConnectionOwner.Destination, ""), number % 2 == 0 ? null : TimeSpan.FromMicroseconds(number), number + 1, total);
+    private static DrainProgress ProgressOf(LoopbackPair pair, int number, int total)
+    {
+        TimeSpan? blackout = number % 2 == 0 ? null : TimeSpan.FromMicroseconds(number);
+        PassResult result = new(PassFailure.None, ConnectionOwner.Destination, "") { Blackout = blackout };
+        return new DrainProgress(pair.Name, "app", "host-b", result, blackout, number + 1, total);
+    }
 
     private static string Describe(OpenPass pass) =>
         $"{pass.Pass} {pass.Role} {pass.State} {string.Join(',', pass.Connections)} {pass.Application} {pass.OtherHost} {pass.Age} {pass.KernelTimeLeft} {pass.Detail}";
