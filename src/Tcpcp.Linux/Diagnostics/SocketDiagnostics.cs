@@ -41,7 +41,7 @@ internal sealed class SocketDiagnostics : IDisposable
     {
         SocketId id = SocketId.Of(connection, 0, AnyCookie);
         byte family = (byte)(connection.IsIPv6 ? Tcp.SocketLevel.AF_INET6 : Tcp.SocketLevel.AF_INET);
-        if (Query(family, id, 0) is { } message && Read(message) is { } found && found.Connection == connection)
+        if (Query(family, id, 0) is { } message && IsSynchronised(message) && Read(message) is { } found && found.Connection == connection)
             return found;
         // A socket that is bound to an interface, as each one with link-local addresses is, is found only by its interface.
         foreach (ListedSocket socket in List())
@@ -73,9 +73,8 @@ internal sealed class SocketDiagnostics : IDisposable
         NetlinkOutcome outcome = _socket.TryTransact(questions, replies);
         if (outcome.Errno is not (Errno.ENOENT or ESTALE))
             outcome.ThrowIfFailed("SOCK_DIAG_BY_FAMILY");
-        // Where there is no such connection, the kernel answers with the socket that listens.
-        return replies.Exists(reply => reply.Payload.Length >= MessageBytes && Read(reply.Payload) is { State: not TcpState.TimeWait } found
-            && (Synchronised & (1u << (int)found.State)) != 0 && found.Connection == connection);
+        return replies.Exists(reply => reply.Payload.Length >= MessageBytes && IsSynchronised(reply.Payload)
+            && Read(reply.Payload) is { State: not TcpState.TimeWait } found && found.Connection == connection);
     }
 
     /// <summary>All that the kernel says of a listed socket; null if it is gone.</summary>
@@ -143,6 +142,9 @@ internal sealed class SocketDiagnostics : IDisposable
         outcome.ThrowIfFailed("SOCK_DIAG_BY_FAMILY");
         return replies is [{ Payload.Length: >= MessageBytes } reply, ..] ? reply.Payload : null;
     }
+
+    // Where there is no such connection, the kernel answers with the socket that listens; its two addresses may be of different families.
+    private static bool IsSynchronised(ReadOnlySpan<byte> message) => (Synchronised & (1u << message[1])) != 0;
 
     // struct inet_diag_msg: family, state, timer, retrans, then struct inet_diag_sockid, then five counters.
     private static ListedSocket Read(ReadOnlySpan<byte> message)
