@@ -12,6 +12,8 @@ namespace Tcpcp.Cli.Agents;
 /// <summary>tcpcp agent: the daemon of a host.</summary>
 internal static class AgentCommand
 {
+    private static readonly TimeSpan s_settled = TimeSpan.FromSeconds(1);
+
     public static Command Create()
     {
         Option<FileInfo> config = new("--config", "-c")
@@ -68,6 +70,8 @@ internal static class AgentCommand
             await using AgentHost agent = await AgentHost.StartAsync(configuration, log, events is null ? null : step => events.Write(PassEvent.Of(step)));
             events?.Write(new PassEvent("ready", (long)Stopwatch.GetElapsedTime(0).TotalNanoseconds));
             using ServiceNotifier systemd = ServiceNotifier.Start();
+            await Task.Delay(s_settled, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true); // gives back what only the start has needed
             await Task.Delay(Timeout.Infinite, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             systemd.Stopping();
             log.Stopping();
