@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Sockets;
 using Tcpcp.Check;
+using Tcpcp.Core;
 using Tcpcp.Lab;
 using Tcpcp.Lab.Capture;
 
@@ -74,8 +76,7 @@ internal sealed class AgentLab : IAsyncDisposable
         AgentLab lab = await StartAsync(certificates, redirection, configure);
         try
         {
-            lab.EchoA = await EchoApplication.StartAsync(lab.A, EchoApplication.Name, Port);
-            lab.EchoB = await EchoApplication.StartAsync(lab.B, EchoApplication.Name, Port);
+            await lab.StartEchoesAsync();
             return lab;
         }
         catch
@@ -83,6 +84,13 @@ internal sealed class AgentLab : IAsyncDisposable
             await lab.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Starts an echo server on both hosts.</summary>
+    public async Task StartEchoesAsync()
+    {
+        EchoA = await EchoApplication.StartAsync(A, EchoApplication.Name, Port);
+        EchoB = await EchoApplication.StartAsync(B, EchoApplication.Name, Port);
     }
 
     /// <summary>A host that takes no part.</summary>
@@ -96,6 +104,17 @@ internal sealed class AgentLab : IAsyncDisposable
         await conversation.ProgressAsync(1);
         return conversation;
     }
+
+    /// <summary>Connects the peer to whatever serves.</summary>
+    public Socket Connect() => _peer.Run(() =>
+    {
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 60_000, SendTimeout = 60_000 };
+        socket.Connect(new IPEndPoint(s_service, Port));
+        return socket;
+    });
+
+    /// <summary>A peer's connection, as its service names it.</summary>
+    public static FourTuple NameOf(Socket peer) => new((IPEndPoint)peer.RemoteEndPoint!, (IPEndPoint)peer.LocalEndPoint!);
 
     /// <summary>Connects the peer so many times.</summary>
     public async Task<IReadOnlyList<EchoConversation>> ConverseManyAsync(int count, int bytesPerSecond, int port = Port) =>

@@ -21,6 +21,9 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
     /// <summary>Why it does not take connections that come; null: it takes them.</summary>
     public string? Objection { get; set; }
 
+    /// <summary>Happens while it looks at what comes.</summary>
+    public Func<Task>? Examining { get; set; }
+
     /// <summary>Why its connections cannot go now; null: they can.</summary>
     public string? Reluctance { get; set; }
 
@@ -47,7 +50,12 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
         return application;
     }
 
-    public ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken) => new(Objection);
+    public async ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken)
+    {
+        if (Examining is { } examining)
+            await examining();
+        return Objection;
+    }
 
     public void Go(ArrivingConnections arriving, IReadOnlyList<Socket?> sockets)
     {
@@ -94,7 +102,7 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
         }
     }
 
-    private void Begin(Socket socket, ulong epoch) => _connections[socket] = new EchoTask(socket, epoch, ended => _connections.TryRemove(ended, out _));
+    private void Begin(Socket socket, ulong epoch) => _connections[socket] = new EchoTask(socket, epoch, stopped => _connections.TryRemove(stopped, out _));
 }
 
 /// <summary>Says back what one connection says, until it ends or is to stop.</summary>
@@ -103,7 +111,7 @@ internal sealed class EchoTask
     private readonly Action _stop;
     private readonly Task _echo;
 
-    public EchoTask(Socket socket, ulong epoch, Action<Socket> ended)
+    public EchoTask(Socket socket, ulong epoch, Action<Socket> stopped)
     {
         Epoch = epoch;
         CancellationTokenSource stop = new();
@@ -111,10 +119,9 @@ internal sealed class EchoTask
         _echo = Task.Run(async () =>
         {
             bool isOver = await EchoAsync(socket, stop.Token);
-            if (!isOver)
-                return;
-            ended(socket);
-            socket.Dispose();
+            stopped(socket);
+            if (isOver)
+                socket.Dispose();
         });
     }
 

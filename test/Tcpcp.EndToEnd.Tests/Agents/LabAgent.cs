@@ -45,6 +45,9 @@ internal sealed class LabAgent : IAsyncDisposable
 
     public string ConfigurationFile => Path.Combine(_directory, "agent.json");
 
+    /// <summary>Variables of the agent's environment at the next start.</summary>
+    public Dictionary<string, string> Environment { get; } = new(StringComparer.Ordinal);
+
     /// <summary>The agent that runs now.</summary>
     public ChildProcess Process => _process!;
 
@@ -70,7 +73,10 @@ internal sealed class LabAgent : IAsyncDisposable
                 ["socket"] = Path.Combine(directory, name, "agent.sock"), ["applications-group"] = ApplicationsGroup, ["operators-group"] = "root",
             },
             ["journal"] = Path.Combine(directory, name, "journal"),
-            ["bounds"] = new JsonObject { ["offer-lifetime"] = "60s", ["answer"] = "20s", ["decision"] = "20s", ["hold"] = "30s" }, // for a machine that does much else
+            ["bounds"] = new JsonObject // for a machine that does much else
+            {
+                ["offer-lifetime"] = "60s", ["answer"] = "20s", ["decision"] = "20s", ["hold"] = "30s", ["resolve-longest"] = "200ms",
+            },
             ["log-level"] = "debug",
         });
 
@@ -82,8 +88,8 @@ internal sealed class LabAgent : IAsyncDisposable
         File.Delete(notifications);
         using Socket systemd = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         systemd.Bind(new UnixDomainSocketEndPoint(notifications));
-        _process = StartProcess(Command.Path, ["agent", "--config", ConfigurationFile],
-            new ChildOptions { Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = notifications } });
+        Environment["NOTIFY_SOCKET"] = notifications;
+        _process = StartProcess(Command.Path, ["agent", "--config", ConfigurationFile], new ChildOptions { Environment = Environment });
         await UntilReadyAsync(systemd, _process);
     }
 
