@@ -11,6 +11,8 @@ using Tcpcp.Cli.Doctor;
 using Tcpcp.Cli.Save;
 using Tcpcp.Samples.FileServer;
 
+// These know themselves what a signal means: what is under way ends, however long it takes.
+Command agent = AgentCommand.Create(), pass = PassCommand.Create(), drain = DrainCommand.Create();
 RootCommand root = new("Passes live TCP connections from one host to another while the peer notices nothing.")
 {
     DoctorCommand.Create(),
@@ -18,10 +20,10 @@ RootCommand root = new("Passes live TCP connections from one host to another whi
     ShowCommand.Create(),
     DumpCommand.Create(),
     RestoreCommand.Create(),
-    AgentCommand.Create(),
-    PassCommand.Create(),
+    agent,
+    pass,
     ReceiveCommand.Create(),
-    DrainCommand.Create(),
+    drain,
     ResolveCommand.Create(),
     StatusCommand.Create(),
     CheckCommand.Create(),
@@ -35,6 +37,12 @@ root.Add(server);
 
 ParseResult parsed = root.Parse(args);
 if (parsed.Action is not ParseErrorAction) // to complete a line is no wrong use, however wrong the line still is
-    return await parsed.InvokeAsync();
+{
+    InvocationConfiguration invocation = new();
+    if (parsed.CommandResult.Command is { } command && (command == agent || command == pass || command == drain))
+        invocation.ProcessTerminationTimeout = null;
+    return await parsed.InvokeAsync(invocation);
+}
+
 await parsed.InvokeAsync(); // prints the errors and how it is used
 return ExitCode.WrongUse;

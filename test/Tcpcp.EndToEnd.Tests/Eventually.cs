@@ -8,11 +8,13 @@ internal static class Eventually
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
 
-    public static async Task True(Func<bool> condition, [CallerArgumentExpression(nameof(condition))] string what = "")
+    public static Task True(Func<bool> condition, [CallerArgumentExpression(nameof(condition))] string what = "") => True(() => Task.FromResult(condition()), what);
+
+    public static async Task True(Func<Task<bool>> condition, [CallerArgumentExpression(nameof(condition))] string what = "")
     {
         long started = Stopwatch.GetTimestamp();
         using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(2));
-        while (!condition())
+        while (!await condition())
         {
             Assert.True(Stopwatch.GetElapsedTime(started) < s_limit, $"Not within {s_limit.TotalSeconds} s: {what}");
             await timer.WaitForNextTickAsync();

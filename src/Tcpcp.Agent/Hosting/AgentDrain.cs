@@ -53,7 +53,11 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
     private List<DrainPart> Parts()
     {
         if (order.ProcessId != 0)
-            return [new DrainPart(order.AsApplication, [], new UnawareSocket(order.ProcessId, order.Descriptor))];
+        {
+            UnawareSocket named = new(order.ProcessId, order.Descriptor);
+            return [new DrainPart(order.AsApplication, named.Names(), named)];
+        }
+
         if (order.Connections.Count == 0)
         {
             IEnumerable<string> names = order.Applications.Count > 0 ? order.Applications : agent.Local.Applications.Select(application => application.Name);

@@ -9,6 +9,9 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
 {
     public const string None = "none";
 
+    /// <summary>Whether it may have several values.</summary>
+    public bool IsList { get; init; }
+
     /// <summary>Every key there is.</summary>
     public static IReadOnlyList<ConfigurationKey> All { get; } =
     [
@@ -21,12 +24,12 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
         new("certificate:authority", "", "PEM file of the authority that has signed the certificates of all agents.",
             "Who has a certificate of it can reach the agent; what it may pass says the policy."),
         new("destinations:*:address", "", "Address and port of another agent, by its name."),
-        new("destinations:*:packets", "the address", "Addresses to which packets for it are forwarded, one of each family, as a list."),
+        new("destinations:*:packets", "the address", "Addresses to which packets for it are forwarded, one of each family, as a list.") { IsList = true },
         new("policy:*:origin", "", "Of each rule in the list: the agent that may pass connections to this host, by its certificate's name; *: any."),
-        new("policy:*:applications", "", "Names of the applications that it may pass connections of; *: any.", "They get whatever state and data it makes up."),
+        new("policy:*:applications", "", "Names of the applications that it may pass connections of; *: any.", "They get whatever state and data it makes up.") { IsList = true },
         new("policy:*:addresses", "", "Local addresses of connections that it may pass, single or as networks (192.0.2.0/24); *: any.",
-            "It can make this host speak from any of them."),
-        new("policy:*:ports", "", "Local ports of connections that it may pass, single or as ranges (8000-8099); *: any."),
+            "It can make this host speak from any of them.") { IsList = true },
+        new("policy:*:ports", "", "Local ports of connections that it may pass, single or as ranges (8000-8099); *: any.") { IsList = true },
         new("redirection", "takeover", "How packets follow a connection: takeover (the address moves) or forward (its host sends them on).",
             "With takeover all connections of an address move at once; with forward the address's host must stay up."),
         new("local:socket", "/run/tcpcp/agent.sock", "Path of the socket for programs of this host."),
@@ -58,11 +61,11 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
     public static ConfigurationKey? Find(string name)
     {
         string[] parts = name.Split(':');
-        return All.FirstOrDefault(key => Matches(key.Name.Split(':'), parts));
+        return All.FirstOrDefault(key => Matches(key.Name.Split(':'), key.IsList, parts));
     }
 
     // A list's elements have numbers below its key.
-    private static bool Matches(string[] key, string[] parts) =>
-        (parts.Length == key.Length || (parts.Length == key.Length + 1 && int.TryParse(parts[^1], out _)))
+    private static bool Matches(string[] key, bool isList, string[] parts) =>
+        (parts.Length == key.Length || (isList && parts.Length == key.Length + 1 && int.TryParse(parts[^1], out _)))
         && key.Zip(parts).All(pair => pair.First == "*" || pair.First.Equals(pair.Second, StringComparison.OrdinalIgnoreCase));
 }

@@ -30,7 +30,7 @@ internal sealed class PassTrace
         if (!s_source.HasListeners())
             return;
         Span<byte> id = stackalloc byte[16];
-        pass.Value.TryWriteBytes(id);
+        pass.Value.TryWriteBytes(id, bigEndian: true, out _); // as it is written in logs
         ActivitySpanId above = parent.Length == 8 ? ActivitySpanId.CreateFromBytes(parent) : ActivitySpanId.CreateFromBytes(id[8..]);
         ActivityContext context = new(ActivityTraceId.CreateFromBytes(id), above, ActivityTraceFlags.Recorded, isRemote: parent.Length == 8);
         if (s_source.StartActivity(side == PassSide.Origin ? "pass" : "take", ActivityKind.Internal, context) is not { } activity)
@@ -46,6 +46,8 @@ internal sealed class PassTrace
         (PassId, PassSide) key = (step.Pass, step.Side);
         if (!traces.TryGetValue(key, out PassTrace? trace))
         {
+            if (step.Action is not (PassAction.Offered or PassAction.Ready or PassAction.Refused or PassAction.Recovered))
+                return; // comes after the end: an undo at the destination follows its refusal
             Begin(traces, step.Pass, step.Side, step.TraceParent.Span);
             if (!traces.TryGetValue(key, out trace))
                 return;

@@ -4,6 +4,7 @@ using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux;
 using Tcpcp.Linux.Processes;
+using Tcpcp.Linux.Tcp;
 
 namespace Tcpcp.Agent.Hosting;
 
@@ -12,43 +13,61 @@ internal sealed class UnawareSocket(int processId, int descriptor)
 {
     public override string ToString() => $"pid:{processId}/{descriptor}";
 
+    /// <summary>Its connection, as far as it can be told: one or none.</summary>
+    public IReadOnlyList<Core.FourTuple> Names()
+    {
+        try
+        {
+            using ProcessDescriptor process = ProcessDescriptor.Open(processId);
+            using DuplicatedDescriptor duplicate = process.Duplicate(descriptor);
+            return [RawSocket.Ends(duplicate, out _, out _)];
+        }
+        catch (Exception e) when (e is KernelException or IOException)
+        {
+            return []; // the pass says why
+        }
+    }
+
     /// <summary>Passes it: the process sees its socket end quietly.</summary>
     /// <param name="application">What takes it at the destination.</param>
     public async Task<PassResult> PassAsync(AgentHost agent, string application, string destination)
     {
-        StoppedProcess? stopped = null;
         try
         {
             using ProcessDescriptor process = ProcessDescriptor.Open(processId);
             using Socket socket = Take(process, descriptor);
-            PassRequest request = new()
+            StoppedProcess? stopped = null;
+            try
             {
-                Sockets = [socket],
-                Application = application,
-                Holder = new ProcessHolder
+                PassRequest request = new()
                 {
-                    ProcessId = processId,
-                    StartTime = ThreadStates.StartTimeOf(processId) ?? throw new ProcessException($"Process {processId} has ended."),
-                    SocketNumber = descriptor,
-                    WasStopped = StoppedProcess.IsStopped(processId),
-                },
-                QuiesceAsync = _ =>
-                {
-                    stopped = StoppedProcess.Stop(processId, process);
-                    return ValueTask.FromResult(ReadOnlyMemory<byte>.Empty);
-                },
-                Resume = () => { },
-                Concluded = () => stopped?.Dispose(),
-            };
-            return await agent.PassAsync(request, destination, CancellationToken.None);
+                    Sockets = [socket],
+                    Application = application,
+                    Holder = new ProcessHolder
+                    {
+                        ProcessId = processId,
+                        StartTime = ThreadStates.StartTimeOf(processId) ?? throw new ProcessException($"Process {processId} has ended."),
+                        SocketNumber = descriptor,
+                        WasStopped = StoppedProcess.IsStopped(processId),
+                    },
+                    QuiesceAsync = _ =>
+                    {
+                        stopped = StoppedProcess.Stop(processId, process);
+                        return ValueTask.FromResult(ReadOnlyMemory<byte>.Empty);
+                    },
+                    Resume = () => { },
+                    Concluded = () => stopped?.Dispose(),
+                };
+                return await agent.PassAsync(request, destination, CancellationToken.None);
+            }
+            finally
+            {
+                stopped?.Dispose(); // by its descriptor, which must be open still
+            }
         }
         catch (Exception e) when (e is KernelException or ProcessException or IOException or SocketException)
         {
             return new PassResult(PassFailure.NotPassable, Core.ConnectionOwner.Origin, $"{this}: {e.Message}");
-        }
-        finally
-        {
-            stopped?.Dispose();
         }
     }
 

@@ -10,11 +10,13 @@ internal sealed class HostCertificate
     private const X509ChainStatusFlags NotOfAuthority =
         X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.UntrustedRoot | X509ChainStatusFlags.NotSignatureValid;
 
+    private readonly X509Certificate2 _own;
+    private readonly X509Certificate2Collection _intermediates;
     private readonly X509Certificate2Collection _authorities;
 
     private HostCertificate(X509Certificate2 own, X509Certificate2Collection chain, X509Certificate2Collection authorities)
     {
-        _authorities = authorities;
+        (_own, _intermediates, _authorities) = (own, chain, authorities);
         Name = CertificateNames.Of(own)[0];
         NotAfter = own.NotAfter.ToUniversalTime();
         Context = Task.Run(() => SslStreamCertificateContext.Create(own, chain, offline: true));
@@ -65,6 +67,20 @@ internal sealed class HostCertificate
         };
         policy.CustomTrustStore.AddRange(_authorities);
         return policy;
+    }
+
+    /// <summary>Whether other agents will take it for that of an agent of this name.</summary>
+    /// <returns>Null if so, else what is wrong, in one sentence that begins with the configuration's key.</returns>
+    public string? FindOwnFault(string agent)
+    {
+        using X509Chain chain = new() { ChainPolicy = ChainPolicy() };
+        chain.ChainPolicy.ExtraStore.AddRange(_intermediates);
+        chain.ChainPolicy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.1")); // TLS servers (RFC 5280, 4.2.1.12)
+        chain.ChainPolicy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.2")); // TLS clients
+        SslPolicyErrors errors = chain.Build(_own) ? SslPolicyErrors.None : SslPolicyErrors.RemoteCertificateChainErrors;
+        return FindFault(_own, chain, errors) is { } fault ? $"certificate:file: {fault}"
+            : CertificateNames.Of(_own).Any(name => CertificateNames.AreSame(name, agent)) ? null
+            : $"name: The certificate is of {string.Join(", ", CertificateNames.Of(_own))}, not of '{agent}': other agents would not know this one.";
     }
 
     /// <summary>Judges what the handshake found out about the other side's certificate.</summary>

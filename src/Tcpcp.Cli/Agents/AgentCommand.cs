@@ -47,6 +47,8 @@ internal static class AgentCommand
             if (checkOnly)
             {
                 HostCertificate certificate = AgentCredentials.Open(configuration.Certificates, _ => { }).Current;
+                if (certificate.FindOwnFault(configuration.Name) is { } fault)
+                    throw new CertificateException(fault);
                 Console.WriteLine($"{path}: no fault. Agent {configuration.Name}, certificate of {certificate.Name} valid to {certificate.NotAfter:u}.");
                 return ExitCode.Done;
             }

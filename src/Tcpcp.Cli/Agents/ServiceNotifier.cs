@@ -11,18 +11,30 @@ internal sealed class ServiceNotifier : IDisposable
 
     private ServiceNotifier()
     {
-        _channel.Notify(ServiceState.Ready);
+        Notify(ServiceState.Ready);
         if (_channel.IsEnabled && long.TryParse(Environment.GetEnvironmentVariable("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out long microseconds) && microseconds > 0)
         {
             TimeSpan half = TimeSpan.FromMicroseconds(microseconds / 2.0);
-            _watchdog = new Timer(_ => _channel.Notify(new ServiceState("WATCHDOG=1")), null, half, half);
+            _watchdog = new Timer(_ => Notify(new ServiceState("WATCHDOG=1")), null, half, half);
         }
     }
 
     /// <summary>The agent is ready.</summary>
     public static ServiceNotifier Start() => new();
 
-    public void Stopping() => _channel.Notify(ServiceState.Stopping);
+    public void Stopping() => Notify(ServiceState.Stopping);
 
     public void Dispose() => _watchdog?.Dispose();
+
+    private void Notify(ServiceState state)
+    {
+        try
+        {
+            _channel.Notify(state);
+        }
+        catch (System.Net.Sockets.SocketException)
+        {
+            // Who supervised the agent has gone; connections must not end with it.
+        }
+    }
 }

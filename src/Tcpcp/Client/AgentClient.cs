@@ -277,8 +277,11 @@ public sealed class AgentClient : IAsyncDisposable
         IReadOnlyList<PassOrder> orders = [];
         try
         {
+            IReadOnlyList<Core.FourTuple> wanted = LocalWire.ConnectionsFrom(message.PassWanted.Connections);
             if (_receivers.TryGetValue(message.PassWanted.Application, out IConnectionReceiver? receiver))
-                orders = receiver.FindConnections(LocalWire.ConnectionsFrom(message.PassWanted.Connections));
+                orders = receiver.FindConnections(wanted);
+            if (wanted.Count > 0)
+                orders = [.. orders.Where(order => OutgoingPass.IsOfAny(order, wanted))]; // the program may have named more
         }
         finally
         {

@@ -28,6 +28,6 @@ public interface IConnectionReceiver
 
     /// <summary>The operator wants connections to leave.</summary>
     /// <param name="wanted">Which; empty: all.</param>
-    /// <returns>What can be passed, in the order in which it is to be passed; by default nothing.</returns>
+    /// <returns>What can be passed, in the order in which it is to be passed; by default nothing. What has none of the wanted connections stays.</returns>
     IReadOnlyList<PassOrder> FindConnections(IReadOnlyList<FourTuple> wanted) => [];
 }

@@ -14,7 +14,7 @@ internal sealed class OutgoingPass(ulong request, PassOrder order) : IDisposable
     private readonly TaskCompletionSource<PassResult> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _quiescing = new();
     private readonly FourTuple[] _connections =
-        [.. order.Sockets.Select(socket => new FourTuple(Unmapped(socket.LocalEndPoint!), Unmapped(socket.RemoteEndPoint!)))];
+        [.. order.Sockets.Select(NameOf)];
     private Task<ReadOnlyMemory<byte>>? _state;
     private int _isConcluded;
 
@@ -31,6 +31,19 @@ internal sealed class OutgoingPass(ulong request, PassOrder order) : IDisposable
 
     /// <summary>The agent refused it as it was asked: it never was a pass.</summary>
     public bool WasTaken { get; private set; } = true;
+
+    /// <summary>Whether it would move one of these connections.</summary>
+    public static bool IsOfAny(PassOrder order, IReadOnlyList<FourTuple> connections)
+    {
+        try
+        {
+            return order.Sockets.Any(socket => connections.Contains(NameOf(socket)));
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return false; // it has ended
+        }
+    }
 
     /// <summary>The agent has begun: notes it, and lets the program stop.</summary>
     public void Begin(PassId pass, PassTerms terms, string destination)
@@ -126,6 +139,8 @@ internal sealed class OutgoingPass(ulong request, PassOrder order) : IDisposable
 
     /// <summary>Nobody will say the outcome any more.</summary>
     public void Abandon(Exception reason) => _outcome.TrySetException(reason);
+
+    private static FourTuple NameOf(Socket socket) => new(Unmapped(socket.LocalEndPoint!), Unmapped(socket.RemoteEndPoint!));
 
     private static IPEndPoint Unmapped(System.Net.EndPoint end)
     {

@@ -1,0 +1,155 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Tcpcp.Client;
+using Tcpcp.Core;
+
+namespace Tcpcp.EndToEnd.Tests.Agents;
+
+/// <summary>An echo server of this process on a host of the lab, under a name of its own; it may object to what comes and to what is to go.</summary>
+internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
+{
+    public const string Name = "echo";
+
+    private readonly ConcurrentDictionary<Socket, EchoTask> _connections = new();
+    private readonly AgentClient _agent;
+    private readonly string _name;
+    private Socket? _listener;
+
+    private EchoApplication(AgentClient agent, string name) => (_agent, _name) = (agent, name);
+
+    /// <summary>Why it does not take connections that come; null: it takes them.</summary>
+    public string? Objection { get; set; }
+
+    /// <summary>Happens while it looks at what comes.</summary>
+    public Func<Task>? Examining { get; set; }
+
+    /// <summary>Why its connections cannot go now; null: they can.</summary>
+    public string? Reluctance { get; set; }
+
+    /// <summary>Connections that it serves.</summary>
+    public int Count => _connections.Count;
+
+    /// <param name="port">Where it takes connections of peers; 0: only those that come from other hosts.</param>
+    public static async Task<EchoApplication> StartAsync(LabAgent agent, string name, int port = 0)
+    {
+        EchoApplication application = new(await AgentClient.ConnectAsync(new AgentClientOptions { Path = agent.SocketPath, Program = name }), name);
+        await application._agent.RegisterAsync(name, application);
+        if (port != 0)
+        {
+            application._listener = agent.Host.Run(() =>
+            {
+                Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                listener.Bind(new IPEndPoint(IPAddress.Any, port));
+                listener.Listen();
+                return listener;
+            });
+            _ = application.AcceptAsync();
+        }
+
+        return application;
+    }
+
+    public async ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken)
+    {
+        if (Examining is { } examining)
+            await examining();
+        return Objection;
+    }
+
+    public void Go(ArrivingConnections arriving, IReadOnlyList<Socket?> sockets)
+    {
+        foreach (Socket? socket in sockets)
+        {
+            if (socket is not null)
+                Begin(socket, arriving.Epoch);
+        }
+    }
+
+    public IReadOnlyList<PassOrder> FindConnections(IReadOnlyList<FourTuple> wanted) => [.. _connections.Select(one => new PassOrder
+    {
+        Sockets = [one.Key],
+        Application = _name,
+        Epoch = one.Value.Epoch,
+        QuiesceAsync = async _ =>
+        {
+            if (Reluctance is { } reluctance)
+                throw new InvalidOperationException(reluctance);
+            await one.Value.StopAsync();
+            return default;
+        },
+        Resume = () => Begin(one.Key, one.Value.Epoch),
+    })];
+
+    public async ValueTask DisposeAsync()
+    {
+        _listener?.Dispose();
+        await _agent.DisposeAsync();
+        foreach (Socket socket in _connections.Keys)
+            socket.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+                Begin(await _listener!.AcceptAsync(), epoch: 0);
+        }
+        catch (Exception e) when (e is ObjectDisposedException or SocketException)
+        {
+            // It is closed.
+        }
+    }
+
+    private void Begin(Socket socket, ulong epoch) => _connections[socket] = new EchoTask(socket, epoch, stopped => _connections.TryRemove(stopped, out _));
+}
+
+/// <summary>Says back what one connection says, until it ends or is to stop.</summary>
+internal sealed class EchoTask
+{
+    private readonly Action _stop;
+    private readonly Task _echo;
+
+    public EchoTask(Socket socket, ulong epoch, Action<Socket> stopped)
+    {
+        Epoch = epoch;
+        CancellationTokenSource stop = new();
+        _stop = stop.Cancel;
+        _echo = Task.Run(async () =>
+        {
+            bool isOver = await EchoAsync(socket, stop.Token);
+            stopped(socket);
+            if (isOver)
+                socket.Dispose();
+        });
+    }
+
+    public ulong Epoch { get; }
+
+    public async Task StopAsync()
+    {
+        _stop();
+        await _echo;
+    }
+
+    // Between two turns every byte that was read has been written.
+    private static async Task<bool> EchoAsync(Socket socket, CancellationToken stop)
+    {
+        byte[] buffer = new byte[4096];
+        try
+        {
+            while (await socket.ReceiveAsync(buffer, stop) is > 0 and { } count)
+                await socket.SendAsync(buffer.AsMemory(0, count), CancellationToken.None);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return true;
+        }
+    }
+}
