@@ -1,21 +1,19 @@
 using System.Text.Json;
 using Tcpcp.Check;
+using Tcpcp.EndToEnd.Tests.Agents;
 
 namespace Tcpcp.EndToEnd.Tests;
 
-public sealed class PassTests
+public sealed class PassTests(LabCertificates certificates)
 {
-    private const string A = "10.0.0.2";
-    private const string B = "10.0.0.3";
-
     [Fact]
     public async Task A_download_goes_there_and_back_six_times_and_the_peer_notices_nothing()
     {
-        await using PassedDownload download = await PassedDownload.StartAsync();
+        await using PassedDownload download = await PassedDownload.StartAsync(certificates);
         for (int pass = 0; pass < 6; pass++)
         {
             await download.ReachAsync(0.1 + 0.13 * pass);
-            JsonElement outcome = pass % 2 == 0 ? await PassedDownload.PassAsync(download.A, B) : await PassedDownload.PassAsync(download.B, A);
+            JsonElement outcome = pass % 2 == 0 ? await download.A.PassToAsync(LabAgent.NameB) : await download.B.PassToAsync(LabAgent.NameA);
             Assert.Equal("None", outcome.GetProperty("failure").GetString());
         }
 
@@ -26,30 +24,30 @@ public sealed class PassTests
     [Fact]
     public async Task A_pass_refused_after_the_divert_goes_on_at_the_origin()
     {
-        await using PassedDownload download = await PassedDownload.StartAsync(filesAtB: false);
+        await using PassedDownload download = await PassedDownload.StartAsync(certificates, filesAtB: false);
         for (int pass = 0; pass < 4; pass++)
         {
             await download.ReachAsync(0.1 + 0.2 * pass);
-            JsonElement outcome = await PassedDownload.PassAsync(download.A, B);
+            JsonElement outcome = await download.A.PassToAsync(LabAgent.NameB);
             Assert.Equal("RefusedByApplication", outcome.GetProperty("failure").GetString());
             Assert.Equal("Origin", outcome.GetProperty("owner").GetString());
         }
 
         ConnectionReport connection = AssertClean(await download.FinishAsync());
         Assert.Equal(0, connection.MacChanges);
-        Assert.Contains("Undone", PassedDownload.Steps(download.B));
-        Assert.Contains("Thawed", PassedDownload.Steps(download.A));
+        Assert.Contains("Destination Undone", download.B.Agent.Log, StringComparison.Ordinal);
+        Assert.Contains("Origin Thawed", download.A.Agent.Log, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_pass_to_a_host_that_does_not_answer_changes_nothing()
     {
-        await using PassedDownload download = await PassedDownload.StartAsync();
+        await using PassedDownload download = await PassedDownload.StartAsync(certificates);
         await download.ReachAsync(0.3);
         await download.B.DisposeAsync();
-        JsonElement outcome = await PassedDownload.PassAsync(download.A, B);
+        JsonElement outcome = await download.A.PassToAsync(LabAgent.NameB);
         Assert.Equal("DestinationUnreachable", outcome.GetProperty("failure").GetString());
-        Assert.DoesNotContain("Begun", PassedDownload.Steps(download.A));
+        Assert.DoesNotContain("Origin Begun", download.A.Agent.Log, StringComparison.Ordinal);
         AssertClean(await download.FinishAsync());
     }
 

@@ -3,9 +3,9 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Tcpcp.Check;
+using Tcpcp.EndToEnd.Tests.Agents;
 using Tcpcp.Lab;
 using Tcpcp.Lab.Capture;
-using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Processes;
 
 namespace Tcpcp.EndToEnd.Tests;
@@ -24,7 +24,7 @@ internal sealed class PassedDownload : IAsyncDisposable
     private readonly PacketCapture _capture;
     private readonly ChildProcess _curl;
 
-    private PassedDownload(LabNetwork lab, string directory, Host peer, ChildProcess a, ChildProcess b)
+    private PassedDownload(LabNetwork lab, string directory, Host peer, PassedServer a, PassedServer b)
     {
         _lab = lab;
         _directory = directory;
@@ -35,14 +35,15 @@ internal sealed class PassedDownload : IAsyncDisposable
         _curl = peer.Start("curl", ["--silent", "--show-error", "--fail", "--output", Received, $"http://{Service}:8080/{File}"]);
     }
 
-    public ChildProcess A { get; }
+    public PassedServer A { get; }
 
-    public ChildProcess B { get; }
+    public PassedServer B { get; }
 
     private string Received => Path.Combine(_directory, "received.bin");
 
+    /// <param name="certificates">Of the agents.</param>
     /// <param name="filesAtB">False: host B lacks the file, and refuses a connection that is in the middle of it.</param>
-    public static async Task<PassedDownload> StartAsync(bool filesAtB = true, int bytesPerSecond = 20_000_000)
+    public static async Task<PassedDownload> StartAsync(LabCertificates certificates, bool filesAtB = true, int bytesPerSecond = 20_000_000)
     {
         string directory = Directory.CreateTempSubdirectory("tcpcp-test-").FullName;
         Directory.CreateDirectory(Path.Combine(directory, "files"));
@@ -53,9 +54,12 @@ internal sealed class PassedDownload : IAsyncDisposable
         Host peer = lab.AddHost("peer", "10.0.0.1/24");
         Host hostA = lab.AddHost("A", "10.0.0.2/24");
         Host hostB = lab.AddHost("B", "10.0.0.3/24");
-        hostA.Network.Addresses.Add(hostA.Network.Links.Get(Host.InterfaceName).Index, InterfaceAddress.Parse(Service));
-        ChildProcess a = await ServeAsync(hostA, Path.Combine(directory, "files"), bytesPerSecond);
-        ChildProcess b = await ServeAsync(hostB, Path.Combine(directory, filesAtB ? "files" : "empty"), bytesPerSecond);
+        hostA.AddOwnAddress(IPAddress.Parse(Service));
+        string agents = Directory.CreateDirectory(Path.Combine(directory, "agents")).FullName;
+        LabAgent agentA = LabAgent.Create(hostA, LabAgent.NameA, hostB, LabAgent.NameB, AgentLab.Takeover, agents, certificates);
+        LabAgent agentB = LabAgent.Create(hostB, LabAgent.NameB, hostA, LabAgent.NameA, AgentLab.Takeover, agents, certificates);
+        PassedServer a = await PassedServer.StartAsync(agentA, Path.Combine(directory, "files"), bytesPerSecond);
+        PassedServer b = await PassedServer.StartAsync(agentB, Path.Combine(directory, filesAtB ? "files" : "empty"), bytesPerSecond);
         return new PassedDownload(lab, directory, peer, a, b);
     }
 
@@ -73,28 +77,6 @@ internal sealed class PassedDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>Passes the connection and returns the outcome.</summary>
-    public static async Task<JsonElement> PassAsync(ChildProcess from, string to)
-    {
-        int before = Outcomes(from).Count;
-        await from.Input!.WriteAsync(Encoding.ASCII.GetBytes($"pass {to}:7300\n"));
-        await from.Input.FlushAsync();
-        using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(5));
-        using CancellationTokenSource deadline = new(s_limit);
-        while (await timer.WaitForNextTickAsync(deadline.Token))
-        {
-            if (Outcomes(from) is { } outcomes && outcomes.Count > before)
-                return outcomes[^1];
-            Assert.False(from.Exit.IsCompleted, $"the server ended: {from.ErrorOutput!.Text}");
-        }
-
-        throw new TimeoutException();
-    }
-
-    /// <summary>Steps that a server has reported.</summary>
-    public static IReadOnlyList<string> Steps(ChildProcess server) =>
-        [.. Lines(server).Where(line => line.TryGetProperty("action", out _)).Select(line => line.GetProperty("action").GetString()!)];
-
     /// <summary>Waits for the end of the download and judges what the peer saw; the bytes must be equal.</summary>
     public async Task<CaptureReport> FinishAsync()
     {
@@ -110,23 +92,47 @@ internal sealed class PassedDownload : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await A.DisposeAsync();
+        await B.DisposeAsync();
         await _lab.DisposeAsync();
         Directory.Delete(_directory, recursive: true);
     }
+}
 
-    private static async Task<ChildProcess> ServeAsync(Host host, string root, int bytesPerSecond)
+/// <summary>A host's agent, and a file server that is an application of it.</summary>
+internal sealed class PassedServer : IAsyncDisposable
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+
+    private readonly ChildProcess _server;
+
+    private PassedServer(LabAgent agent, ChildProcess server) => (Agent, _server) = (agent, server);
+
+    public LabAgent Agent { get; }
+
+    public static async Task<PassedServer> StartAsync(LabAgent agent, string root, int bytesPerSecond)
     {
-        ChildProcess server = host.Start(
-            Command.Path,
-            ["demo-server", "--listen", "0.0.0.0:8080", "--agent", $"{host.IPv4}:7300", "--root", root, "--rate", $"{bytesPerSecond}"],
+        await agent.StartAsync();
+        ChildProcess server = agent.Start(
+            Command.Path, ["demo-server", "--listen", "0.0.0.0:8080", "--agent", agent.SocketPath, "--root", root, "--rate", $"{bytesPerSecond}"],
             new ChildOptions { Input = ChildInput.Pipe });
         await server.Output!.WaitForAsync("\"ready\"", s_limit);
-        return server;
+        return new PassedServer(agent, server);
     }
 
-    private static List<JsonElement> Outcomes(ChildProcess server) =>
-        [.. Lines(server).Where(line => line.GetProperty("event").GetString() == "passed")];
+    /// <summary>Passes the connection and returns the outcome.</summary>
+    public async Task<JsonElement> PassToAsync(string host)
+    {
+        int before = Outcomes.Count;
+        await _server.Input!.WriteAsync(Encoding.ASCII.GetBytes($"pass {host}\n"));
+        await _server.Input.FlushAsync();
+        await Eventually.True(() => Outcomes.Count > before || _server.Exit.IsCompleted);
+        Assert.False(_server.Exit.IsCompleted, $"the server ended: {_server.ErrorOutput!.Text}");
+        return Outcomes[^1];
+    }
 
-    private static IEnumerable<JsonElement> Lines(ChildProcess server) =>
-        server.Output!.Text.Split('\n').Where(line => line.EndsWith('}')).Select(line => JsonDocument.Parse(line).RootElement);
+    public async ValueTask DisposeAsync() => await Agent.DisposeAsync();
+
+    private List<JsonElement> Outcomes =>
+        [.. LabAgent.Parse(_server.Output!.Text[..(_server.Output.Text.LastIndexOf('\n') + 1)]).Where(line => line.GetProperty("event").GetString() == "passed")];
 }

@@ -22,7 +22,7 @@ public sealed record PassOrder
     /// ready; the agent waits 2 s unless it is configured otherwise.</summary>
     public required Func<CancellationToken, ValueTask<ReadOnlyMemory<byte>>> QuiesceAsync { get; init; }
 
-    /// <summary>The connections go on here: read and write again. Called after a quiesce only.</summary>
+    /// <summary>The connections go on here: read and write again. Called after a quiesce only, also after one that has thrown.</summary>
     public required Action Resume { get; init; }
 
     /// <summary>Hears the outcome, after <see cref="Resume"/>; of interest for passes that the operator wants, for which nobody waits.</summary>

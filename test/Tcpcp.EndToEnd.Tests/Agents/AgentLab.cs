@@ -123,7 +123,15 @@ internal sealed class AgentLab : IAsyncDisposable
     /// <summary>Ends the conversations: all that the peer sent has come back, it noticed nothing, and nothing of a pass is left on a host.</summary>
     public async Task FinishAsync()
     {
-        await Task.WhenAll(_conversations.Select(conversation => conversation.ProgressAsync(20_000)));
+        try
+        {
+            await Task.WhenAll(_conversations.Select(conversation => conversation.ProgressAsync(20_000)));
+        }
+        catch (Exception e)
+        {
+            throw new InvalidOperationException($"{e.Message} {A.Log} {B.Log}", e);
+        }
+
         await Task.WhenAll(_conversations.Select(conversation => conversation.FinishAsync()));
         await AssertNothingIsLeftAsync();
         IReadOnlyList<ConnectionReport> reports = await JudgeAsync();

@@ -78,7 +78,11 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
             await one.Value.StopAsync();
             return default;
         },
-        Resume = () => Begin(one.Key, one.Value.Epoch),
+        Resume = () =>
+        {
+            if (!_connections.ContainsKey(one.Key)) // else it was reluctant, and never stopped
+                Begin(one.Key, one.Value.Epoch);
+        },
     })];
 
     public async ValueTask DisposeAsync()

@@ -54,7 +54,7 @@ internal sealed class EchoConversation : IDisposable
         long goal = Received + bytes;
         await Eventually.True(() => Received >= goal || _sending.IsCompleted || _receiving.IsCompleted);
         if (Received < goal)
-            await Task.WhenAll(_sending, _receiving);
+            await await Task.WhenAny(_sending, _receiving); // it says what went wrong, if it knows
         Assert.True(Received >= goal, $"The connection ended: {this}");
     }
 
