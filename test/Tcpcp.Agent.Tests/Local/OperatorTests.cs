@@ -126,6 +126,7 @@ public sealed class OperatorTests
         await using AgentClient client = await agent.ConnectAsync();
         using LoopbackPair first = LoopbackPair.Connect();
         using LoopbackPair second = LoopbackPair.Connect();
+        using LoopbackPair unwanted = LoopbackPair.Connect();
         using LoopbackPair ended = LoopbackPair.Connect();
         List<FourTuple> wanted = [];
         List<PassResult> concluded = [];
@@ -136,15 +137,15 @@ public sealed class OperatorTests
             Find = connections =>
             {
                 wanted.AddRange(connections);
-                return [Order(first, concluded), dead, Order(second, concluded)];
+                return [Order(first, concluded), dead, Order(unwanted, concluded), Order(second, concluded)];
             },
         });
         int admitted = 0;
         List<WantedOutcome> outcomes = [];
-        WantedPasses question = new() { Connections = [first.Name], AdmitAsync = _ => new($"host-{(++admitted == 1 ? 'b' : 'c')}") };
+        WantedPasses question = new() { Connections = [first.Name, second.Name], AdmitAsync = _ => new($"host-{(++admitted == 1 ? 'b' : 'c')}") };
         await foreach (WantedOutcome outcome in agent.Server.PassWantedAsync("app", question, CancellationToken.None))
             outcomes.Add(outcome);
-        Assert.Equal([first.Name], wanted);
+        Assert.Equal([first.Name, second.Name], wanted);
         Assert.Equal(2, outcomes.Count);
         Assert.All(outcomes, outcome => Assert.True(outcome.Result.Succeeded));
         Assert.Equal(["host-b", "host-c"], outcomes.Select(outcome => outcome.Destination).Order(StringComparer.Ordinal));

@@ -162,6 +162,8 @@ internal sealed class RecoveryLab : IAsyncDisposable
             outcomes = origin.CountApplicationLines("passed ");
             await origin.OrderApplicationAsync($"pass {destination.Name}");
             await Until.True(() => isThere() || origin.CountApplicationLines("passed ") > outcomes, s_limit, () => Log);
+            if (origin.CountApplicationLines("passed ") > outcomes && origin.LastApplicationLine("passed ").StartsWith("passed Interrupted", StringComparison.Ordinal))
+                break; // by the death of the agent
         }
 
         await Until.True(isThere, s_limit, () => Log);

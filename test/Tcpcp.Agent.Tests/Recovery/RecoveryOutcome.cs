@@ -65,7 +65,10 @@ internal static class RecoveryRules
                 PassAction.Sent => Anywhere | RecoveryOutcome.Ended,
                 _ => RecoveryOutcome.Ended,
             },
-            RecoveryFault.AgentAndApplicationKilled => isDecided ? RecoveryOutcome.Ended : RecoveryOutcome.Origin,
+            // From its record the connection is made again for the application that takes the dead one's place, until it has lived.
+            RecoveryFault.AgentAndApplicationKilled => !isDecided ? RecoveryOutcome.Origin
+                : step < PassAction.Woken ? RecoveryOutcome.Destination | RecoveryOutcome.Ended
+                : RecoveryOutcome.Ended,
             _ => throw new ArgumentOutOfRangeException(nameof(fault)),
         };
     }
