@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Runs every test; installs what they need when root. The last line is the count over all test projects.
-# ./test.sh --explore explores the protocol deeper: minutes more, and gigabytes of memory.
+# ./test.sh --recovery lets every fault happen at every step of a pass: minutes more. ./test.sh --explore explores the protocol deeper: minutes more, and gigabytes of memory.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here" || exit 1
 case "${1:-}" in
     "") ;;
     --explore) export TCPCP_EXPLORE=deep ;;
-    *) echo "usage: ./test.sh [--explore]" >&2; exit 2 ;;
+    --recovery) export TCPCP_RECOVERY=all ;;
+    *) echo "usage: ./test.sh [--explore | --recovery]" >&2; exit 2 ;;
 esac
 . eng/install.sh
 . eng/build.sh

@@ -92,6 +92,7 @@ internal sealed class LocalApplication(LocalSession session, string name) : IPas
             State = state.Inline,
             StateInDescriptor = state.IsInDescriptor,
             Epoch = arrival.Epoch,
+            Origin = arrival.Origin,
             Ticket = arrival.Ticket is { } ticket ? LocalWire.ToMessage(ticket) : null,
             IsDecided = isDecided,
         };

@@ -323,7 +323,7 @@ internal sealed class DestinationPass
         }
     }
 
-    private Arrival Arrival => new(Id, Names, _applicationState.Memory, Terms.Epoch) { Ticket = Terms.Ticket };
+    private Arrival Arrival => new(Id, Names, _applicationState.Memory, Terms.Epoch) { Ticket = Terms.Ticket, Origin = OriginName };
 
     // With takeover this host is the redirector: nobody else gives orders for these connections while the pass is open.
     private void Divert(ulong number)

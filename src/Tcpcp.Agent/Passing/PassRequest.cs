@@ -45,6 +45,9 @@ internal sealed record Arrival(PassId Pass, IReadOnlyList<FourTuple> Connections
 {
     /// <summary>This host's own, which an application notes; null for connections that were not passed here.</summary>
     public PassTicket? Ticket { get; init; }
+
+    /// <summary>Name of the agent that they come from; empty if it is not known.</summary>
+    public string Origin { get; init; } = "";
 }
 
 /// <summary>An application that takes connections.</summary>

@@ -10,14 +10,21 @@ public sealed class RecoveryTests(RecoveryTests.SharedLab shared) : IClassFixtur
 {
     public static TheoryData<RecoveryFault, string, string> Cases()
     {
-        string only = Environment.GetEnvironmentVariable("TCPCP_RECOVERY") ?? ""; // "AgentKilled Origin Sent", or a part of it
-        IEnumerable<(PassSide Side, PassAction Step)> steps = RecoveryRules.OriginSteps.Select(step => (PassSide.Origin, step))
-            .Concat(RecoveryRules.DestinationSteps.Select(step => (PassSide.Destination, step)));
+        // "all", or a part of "AgentKilled Origin Sent". By default a killed agent at every step, and of the other faults every second one.
+        string? only = Environment.GetEnvironmentVariable("TCPCP_RECOVERY");
+        (PassSide Side, PassAction Step)[] steps =
+        [
+            .. RecoveryRules.OriginSteps.Select(step => (PassSide.Origin, step)), .. RecoveryRules.DestinationSteps.Select(step => (PassSide.Destination, step)),
+        ];
         TheoryData<RecoveryFault, string, string> cases = [];
         foreach (RecoveryFault fault in Enum.GetValues<RecoveryFault>())
         {
-            foreach ((PassSide side, PassAction step) in steps.Where(one => $"{fault} {one.Side} {one.Step}".Contains(only, StringComparison.Ordinal)))
-                cases.Add(fault, side.ToString(), step.ToString());
+            for (int i = 0; i < steps.Length; i++)
+            {
+                (PassSide side, PassAction step) = steps[i];
+                if (only is null ? fault == RecoveryFault.AgentKilled || (i + (int)fault) % 2 == 0 : only == "all" || $"{fault} {side} {step}".Contains(only, StringComparison.Ordinal))
+                    cases.Add(fault, side.ToString(), step.ToString());
+            }
         }
 
         return cases;
