@@ -5,7 +5,6 @@ using Tcpcp.Agent.Passing;
 using Tcpcp.Client;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
-using Tcpcp.Linux.Tcp;
 using FourTuple = Tcpcp.Core.FourTuple;
 
 namespace Tcpcp.Agent.Hosting;
@@ -77,25 +76,10 @@ internal sealed class PassClaims : IKnownPasses, IHeldSockets
         Dictionary<FourTuple, Socket> sockets = [];
         foreach (Socket socket in claim.TakeSockets())
         {
-            if (!TryName(socket, out FourTuple name) || !connections.Contains(name) || !sockets.TryAdd(name, socket))
+            if (!SocketNames.TryFind(socket, out FourTuple name) || !connections.Contains(name) || !sockets.TryAdd(name, socket))
                 socket.Dispose();
         }
 
         return [.. connections.Select(connection => sockets.GetValueOrDefault(connection))];
-    }
-
-    /// <summary>The connection of a socket; false if it has ended.</summary>
-    public static bool TryName(Socket socket, out FourTuple name)
-    {
-        try
-        {
-            name = RawSocket.Ends(socket.SafeHandle, out _, out _);
-            return true;
-        }
-        catch (Linux.KernelException)
-        {
-            name = default!;
-            return false; // it has ended
-        }
     }
 }

@@ -85,7 +85,7 @@ internal sealed class UnawareSocket(int processId, int descriptor)
             {
                 stopped = StoppedProcess.Adopt(holder.ProcessId, process, holder.WasStopped);
                 socket = Take(process, holder.SocketNumber);
-                if (!PassClaims.TryName(socket, out Core.FourTuple name) || name != connection)
+                if (!SocketNames.TryFind(socket, out Core.FourTuple name) || name != connection)
                 {
                     socket.Dispose();
                     socket = null;

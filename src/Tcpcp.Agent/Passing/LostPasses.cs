@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Tcpcp.Agent.Hosting;
 using Tcpcp.Agent.Policy;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
@@ -77,7 +76,7 @@ internal sealed class LostPasses(HostServices host, PassPolicy? policy)
 
     private void Dissolve(Socket socket)
     {
-        bool isNamed = PassClaims.TryName(socket, out FourTuple name);
+        bool isNamed = SocketNames.TryFind(socket, out FourTuple name);
         RawSocket.Dissolve(socket.SafeHandle);
         if (isNamed && _forgotten.Remove(name))
             host.Gate.Open(name);

@@ -24,18 +24,15 @@ internal sealed class DemoAgents
     {
         DemoAgents agents = new(Directory.CreateDirectory(directory).FullName);
         (X509Certificate2 authority, ECDsa authorityKey) = CertificateMaker.MakeAuthority("tcpcp demo", s_lifetime);
-        using ECDsa signing = authorityKey;
-        using X509Certificate2 signer = authority.HasPrivateKey ? authority : authority.CopyWithPrivateKey(authorityKey);
-        File.WriteAllText(agents.PathOf("authority.pem"), authority.ExportCertificatePem());
+        using X509Certificate2 signer = authority;
+        using ECDsa signerKey = authorityKey;
+        CertificateFilePair.WritePublic(agents.PathOf("authority.pem"), authority.ExportCertificatePem());
         foreach (Host host in hosts)
         {
             (X509Certificate2 certificate, ECDsa key) = CertificateMaker.MakeHost(signer, host.Name, [], s_lifetime);
             using (certificate)
             using (key)
-            {
-                File.WriteAllText(agents.PathOf($"{host.Name}.pem"), certificate.ExportCertificatePem());
-                WriteKey(agents.PathOf($"{host.Name}.key"), key);
-            }
+                agents.FilesOf(host).Write(certificate, key);
 
             JsonObject configuration = agents.Configuration(host, hosts.Single(one => one != host), serviceAddress, servicePort);
             File.WriteAllText(agents.ConfigurationOf(host), configuration.ToJsonString());
@@ -53,8 +50,8 @@ internal sealed class DemoAgents
         ["listen"] = EndPointOf(host, serviceAddress),
         ["certificate"] = new JsonObject
         {
-            ["file"] = PathOf($"{host.Name}.pem"),
-            ["key"] = PathOf($"{host.Name}.key"),
+            ["file"] = FilesOf(host).Certificate,
+            ["key"] = FilesOf(host).Key,
             ["authority"] = PathOf("authority.pem"),
         },
         ["destinations"] = new JsonObject { [other.Name] = new JsonObject { ["address"] = EndPointOf(other, serviceAddress) } },
@@ -71,12 +68,7 @@ internal sealed class DemoAgents
     private static string EndPointOf(Host host, IPAddress like) =>
         new IPEndPoint(host.Addresses.First(address => address.AddressFamily == like.AddressFamily), Port).ToString();
 
-    private static void WriteKey(string path, ECDsa key)
-    {
-        FileStreamOptions options = new() { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
-        using StreamWriter writer = new(path, options);
-        writer.Write(key.ExportPkcs8PrivateKeyPem());
-    }
+    private CertificateFilePair FilesOf(Host host) => CertificateFilePair.In(_directory, host.Name);
 
     private string PathOf(string file) => Path.Combine(_directory, file);
 }
