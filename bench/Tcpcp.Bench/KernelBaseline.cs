@@ -13,9 +13,11 @@ internal sealed class KernelBaseline : IDisposable
 
     /// <param name="address">Where its listener is.</param>
     /// <param name="queueBytes">As in <see cref="KernelConnections.Make"/>.</param>
-    public KernelBaseline(string program, string address, int count, int queueBytes)
+    /// <param name="secondThread">With a second thread, which sleeps.</param>
+    public KernelBaseline(string program, string address, int count, int queueBytes, bool secondThread = false)
     {
-        _program = Process.Start(new ProcessStartInfo(program, [address, Text(count), Text(queueBytes)])
+        string[] arguments = [address, Text(count), Text(queueBytes)];
+        _program = Process.Start(new ProcessStartInfo(program, secondThread ? [.. arguments, "second-thread"] : arguments)
         {
             UseShellExecute = false,
             RedirectStandardInput = true,

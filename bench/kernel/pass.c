@@ -3,11 +3,12 @@
  * library does: the same refusals, the same state (queues, windows, timestamps, negotiated options, every socket option that a snapshot has), the gate's nft
  * element and mark around it, sequence numbers read again.
  *
- *     pass LISTEN_ADDRESS COUNT QUEUE_BYTES
+ *     pass LISTEN_ADDRESS COUNT QUEUE_BYTES [second-thread]
  *
  * Makes COUNT connections over loopback and prints "ready". Each line on standard input, "FIRST COUNT", is a turn: it passes so many of them once, one after the
  * other, and prints the nanoseconds that it took, and those of processor time.
- * The gate's table (inet tcpcp) must be there.
+ * The gate's table (inet tcpcp) must be there. With "second-thread" another thread sleeps meanwhile: a process that has one shares its descriptor table, and the
+ * kernel then counts the references to a file in every system call, as for every program with threads.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -19,6 +20,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -435,10 +437,21 @@ static long long nanoseconds(clockid_t clock)
     return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
+static void *sleep_for_ever(void *unused)
+{
+    for (;;)
+        pause();
+    return unused;
+}
+
 int main(int count_of_arguments, char **arguments)
 {
-    if (count_of_arguments != 4)
-        fail("usage: pass LISTEN_ADDRESS COUNT QUEUE_BYTES");
+    int second_thread = count_of_arguments == 5 && strcmp(arguments[4], "second-thread") == 0;
+    if (count_of_arguments != 4 && !second_thread)
+        fail("usage: pass LISTEN_ADDRESS COUNT QUEUE_BYTES [second-thread]");
+    pthread_t thread;
+    if (second_thread && pthread_create(&thread, NULL, sleep_for_ever, NULL) != 0)
+        fail("no second thread");
     int count = atoi(arguments[2]), queue_bytes = atoi(arguments[3]);
     nft.socket = MUST(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
     int on = 1;

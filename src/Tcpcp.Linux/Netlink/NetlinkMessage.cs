@@ -43,6 +43,21 @@ internal sealed class NetlinkMessage(int capacity = 512)
         _nests.Clear();
     }
 
+    /// <summary>Instead of what is in it: finished messages, as <see cref="Bytes"/> once gave them, with new sequence numbers.</summary>
+    /// <returns>The messages, to be changed as long as their lengths stay.</returns>
+    public Span<byte> Repeat(ReadOnlySpan<byte> messages)
+    {
+        Clear();
+        if (messages.Length > _buffer.Length)
+            _buffer = new byte[messages.Length];
+        messages.CopyTo(_buffer);
+        _length = messages.Length;
+        Span<byte> copy = _buffer.AsSpan(0, _length);
+        for (int at = 0; at < copy.Length; at += MemoryMarshal.Read<int>(copy[at..]))
+            MemoryMarshal.Write(copy[(at + 8)..], Interlocked.Increment(ref s_sequence));
+        return copy;
+    }
+
     /// <summary>Starts a message; <see cref="NetlinkFlags.Request"/> is added.</summary>
     /// <param name="type">Message type; for nfnetlink the subsystem in the upper byte.</param>
     /// <param name="flags">NLM_F_* flags.</param>

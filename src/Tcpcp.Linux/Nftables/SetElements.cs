@@ -7,20 +7,34 @@ using Tcpcp.Linux.Netlink;
 namespace Tcpcp.Linux.Nftables;
 
 /// <summary>A set of four-tuples in an nftables table: its key is local address, local port, peer's address, peer's port.</summary>
-/// <param name="Family">NFPROTO_INET or NFPROTO_NETDEV.</param>
-/// <param name="Table">Name of the table.</param>
-/// <param name="Name">Name of the set without the 4 or 6 that stands for the address family.</param>
+/// <param name="family">NFPROTO_INET or NFPROTO_NETDEV.</param>
+/// <param name="table">Name of the table.</param>
+/// <param name="name">Name of the set without the 4 or 6 that stands for the address family.</param>
 [KernelHeader("linux/netfilter.h")]
-internal readonly record struct FourTupleSet(byte Family, string Table, string Name)
+internal sealed class FourTupleSet(byte family, string table, string name)
 {
     public const byte NFPROTO_INET = 1; // linux/netfilter.h
     public const byte NFPROTO_NETDEV = 5;
 
-    private readonly string _ipv4Name = Name + '4';
-    private readonly string _ipv6Name = Name + '6';
+    private readonly string _ipv4Name = name + '4';
+    private readonly string _ipv6Name = name + '6';
 
-    public string NameFor(FourTuple connection) => connection.IsIPv6 ? _ipv6Name : _ipv4Name;
+    public byte Family => family;
+
+    public string Table => table;
+
+    public string NameFor(FourTuple connection) => NameFor(connection.IsIPv6);
+
+    public string NameFor(bool ipv6) => ipv6 ? _ipv6Name : _ipv4Name;
+
+    /// <summary>The finished messages that add or remove an element, by operation and address family; made when they are first needed.</summary>
+    internal ElementChange?[] Changes { get; } = new ElementChange?[4];
 }
+
+/// <summary>A transaction that changes one element: only its key and the sequence numbers are still to be written.</summary>
+/// <param name="Messages">As they are sent.</param>
+/// <param name="KeyAt">Where the key is.</param>
+internal sealed record ElementChange(byte[] Messages, int KeyAt);
 
 /// <summary>
 /// Adds and removes set elements by raw nfnetlink: 5 to 19 us, however many elements there are. The sets are made by
@@ -107,7 +121,7 @@ internal sealed class SetElements : IDisposable
         {
             NetlinkMessage message = new NetlinkMessage()
                 .Begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM, NetlinkFlags.Dump, new GenericHeader(set.Family, 0, 0))
-                .String(NFTA_SET_ELEM_LIST_TABLE, set.Table).String(NFTA_SET_ELEM_LIST_SET, set.Name + (ipv6 ? '6' : '4')).End();
+                .String(NFTA_SET_ELEM_LIST_TABLE, set.Table).String(NFTA_SET_ELEM_LIST_SET, set.NameFor(ipv6)).End();
             try
             {
                 foreach (NetlinkReply reply in _socket.Dump(message, "NFT_MSG_GETSETELEM"))
@@ -173,21 +187,29 @@ internal sealed class SetElements : IDisposable
 
     private NetlinkOutcome Change(ushort type, NetlinkFlags flags, FourTupleSet set, FourTuple connection)
     {
-        GenericHeader batch = new(0, 0, BinaryPrimitives.ReverseEndianness(NFNL_SUBSYS_NFTABLES));
+        ref ElementChange? change = ref set.Changes[(type == NFT_MSG_NEWSETELEM ? 2 : 0) + (connection.IsIPv6 ? 1 : 0)];
+        change ??= MakeChange(type, flags, set, connection);
         lock (_lock)
         {
-            _change.Clear();
-            _change.Begin(NFNL_MSG_BATCH_BEGIN, NetlinkFlags.None, batch).End()
-                .Begin((ushort)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, new GenericHeader(set.Family, 0, 0));
-            Element(_change, set, connection).End().Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End();
+            WriteKey(_change.Repeat(change.Messages)[change.KeyAt..], connection);
             return _socket.TryTransact(_change);
         }
     }
 
+    private static ElementChange MakeChange(ushort type, NetlinkFlags flags, FourTupleSet set, FourTuple connection)
+    {
+        GenericHeader batch = new(0, 0, BinaryPrimitives.ReverseEndianness(NFNL_SUBSYS_NFTABLES));
+        NetlinkMessage message = new NetlinkMessage().Begin(NFNL_MSG_BATCH_BEGIN, NetlinkFlags.None, batch).End()
+            .Begin((ushort)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, new GenericHeader(set.Family, 0, 0));
+        int afterKey = Element(message, set, connection).End().Bytes.Length; // the key is the last attribute of its message
+        message.Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End();
+        return new ElementChange(message.Bytes.ToArray(), afterKey - KeyBytes(connection));
+    }
+
     private static NetlinkMessage Element(NetlinkMessage message, FourTupleSet set, FourTuple connection)
     {
-        Span<byte> key = stackalloc byte[40];
-        key = key[..WriteKey(key, connection)];
+        Span<byte> key = stackalloc byte[KeyBytes(connection)];
+        WriteKey(key, connection);
         return message.String(NFTA_SET_ELEM_LIST_TABLE, set.Table).String(NFTA_SET_ELEM_LIST_SET, set.NameFor(connection))
             .BeginNested(NFTA_SET_ELEM_LIST_ELEMENTS).BeginNested(NFTA_LIST_ELEM).BeginNested(NFTA_SET_ELEM_KEY)
             .Attribute(NFTA_DATA_VALUE, key)
@@ -223,15 +245,20 @@ internal sealed class SetElements : IDisposable
         new(new IPAddress(key[..address]), BinaryPrimitives.ReadUInt16BigEndian(key[address..]));
 
     // A concatenation: each part padded to four bytes, in network byte order.
-    private static int WriteKey(Span<byte> key, FourTuple connection)
+    private static void WriteKey(Span<byte> key, FourTuple connection)
     {
-        key.Clear();
-        connection.Local.Address.TryWriteBytes(key, out int address);
-        BinaryPrimitives.WriteUInt16BigEndian(key[address..], (ushort)connection.Local.Port);
-        connection.Peer.Address.TryWriteBytes(key[(address + 4)..], out _);
-        BinaryPrimitives.WriteUInt16BigEndian(key[(2 * address + 4)..], (ushort)connection.Peer.Port);
-        return 2 * (address + 4);
+        int half = KeyBytes(connection) / 2;
+        WriteEnd(key[..half], connection.Local);
+        WriteEnd(key[half..], connection.Peer);
     }
+
+    private static void WriteEnd(Span<byte> key, IPEndPoint end)
+    {
+        end.Address.TryWriteBytes(key, out int address);
+        BinaryPrimitives.WriteUInt32BigEndian(key[address..], (uint)end.Port << 16);
+    }
+
+    private static int KeyBytes(FourTuple connection) => connection.IsIPv6 ? 40 : 16;
 
     // struct nfgenmsg
     [KernelHeader("linux/netfilter/nfnetlink.h", Structure = "struct nfgenmsg", Fields = "nfgen_family version res_id")]

@@ -104,18 +104,42 @@ internal static unsafe partial class RawSocket
     [LibraryImport("libc", SetLastError = true)]
     private static partial int socket(int domain, int type, int protocol);
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int getsockname(SafeHandle socket, byte* address, uint* length);
+    private static int getsockname(SafeHandle socket, byte* address, uint* length)
+    {
+        int fd = HeldDescriptor.Take(socket);
+        return (int)HeldDescriptor.Return(socket, getsockname(fd, address, length));
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int getpeername(SafeHandle socket, byte* address, uint* length);
+    [LibraryImport("libc")]
+    private static partial int getsockname(int socket, byte* address, uint* length);
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int bind(SafeHandle socket, byte* address, uint length);
+    private static int getpeername(SafeHandle socket, byte* address, uint* length)
+    {
+        int fd = HeldDescriptor.Take(socket);
+        return (int)HeldDescriptor.Return(socket, getpeername(fd, address, length));
+    }
+
+    [LibraryImport("libc")]
+    private static partial int getpeername(int socket, byte* address, uint* length);
+
+    private static int bind(SafeHandle socket, byte* address, uint length)
+    {
+        int fd = HeldDescriptor.Take(socket);
+        return (int)HeldDescriptor.Return(socket, bind(fd, address, length));
+    }
+
+    [LibraryImport("libc")]
+    private static partial int bind(int socket, byte* address, uint length);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int shutdown(SafeHandle socket, int how);
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int connect(SafeHandle socket, byte* address, uint length);
+    private static int connect(SafeHandle socket, byte* address, uint length)
+    {
+        int fd = HeldDescriptor.Take(socket);
+        return (int)HeldDescriptor.Return(socket, connect(fd, address, length));
+    }
+
+    [LibraryImport("libc")]
+    private static partial int connect(int socket, byte* address, uint length);
 }
