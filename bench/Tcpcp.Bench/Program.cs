@@ -12,12 +12,13 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
         KernelBenchmark.Run(Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!, json);
         return 0;
     case "agent":
-        await AgentBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!, json);
+        await AgentBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!,
+            part: args.Where(argument => argument != "--json").ElementAtOrDefault(1), json);
         return 0;
     case "agent-application": // a process of the benchmark of agents
         await EchoApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
         return 0;
     default:
-        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, agent");
+        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, agent [single | drain]");
         return 2;
 }

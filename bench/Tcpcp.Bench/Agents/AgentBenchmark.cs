@@ -55,15 +55,18 @@ internal sealed class AgentBenchmark : IAsyncDisposable
 
     private BenchAgent Other => _agents[1];
 
-    public static async Task RunAsync(string tcpcp, string kernelBaseline, bool json)
+    /// <param name="part"><c>single</c> or <c>drain</c>; null: both.</param>
+    public static async Task RunAsync(string tcpcp, string kernelBaseline, string? part, bool json)
     {
         string directory = Directory.CreateDirectory($"/dev/shm/tcpcp-bench-{Guid.NewGuid():N}").FullName;
         try
         {
             await using AgentBenchmark benchmark = new(await LabNetwork.CreateAsync(), directory, kernelBaseline, json);
             await benchmark.StartAgentsAsync(tcpcp);
-            await benchmark.PassSinglyAsync();
-            await benchmark.DrainAsync();
+            if (part is null or "single")
+                await benchmark.PassSinglyAsync();
+            if (part is null or "drain")
+                await benchmark.DrainAsync();
         }
         finally
         {

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using Tcpcp.Agent.Hosting;
 using Tcpcp.Agent.Link;
+using Tcpcp.Linux.Processes;
 
 namespace Tcpcp.Cli.Agents;
 
@@ -38,6 +39,16 @@ internal static class AgentCommand
         return command;
     }
 
+    // Agents trust the configured authorities alone, but .NET reads the whole store of the system before it shows a certificate, which takes longer and more memory
+    // than the rest of the start. Only a collector that is reached by https needs it.
+    private static void SkipSystemTrust(AgentConfiguration configuration)
+    {
+        if (configuration.OtlpCollector is { } collector && collector.Scheme == Uri.UriSchemeHttps)
+            return;
+        foreach (string variable in (string[])["SSL_CERT_FILE", "SSL_CERT_DIR"]) // of OpenSSL
+            NativeEnvironment.Set(variable, "/dev/null");
+    }
+
     private static async Task<int> RunAsync(string path, bool checkOnly, bool withEvents)
     {
         AgentConfiguration configuration;
@@ -59,6 +70,7 @@ internal static class AgentCommand
             return ExitCode.WrongUse;
         }
 
+        SkipSystemTrust(configuration);
         using CancellationTokenSource stopping = new();
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
@@ -74,6 +86,7 @@ internal static class AgentCommand
             using ServiceNotifier systemd = ServiceNotifier.Start();
             await Task.Delay(s_settled, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true); // gives back what only the start has needed
+            ProgramCode.GiveBack();
             await Task.Delay(Timeout.Infinite, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             systemd.Stopping();
             log.Stopping();

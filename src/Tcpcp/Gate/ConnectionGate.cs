@@ -108,7 +108,12 @@ internal sealed class ConnectionGate : IDisposable
     {
         if (!s_equipped.ContainsKey(cookie))
         {
-            MakeTable(options);
+            using (SetElements elements = new())
+            {
+                if (!elements.HasTable(FourTupleSet.NFPROTO_INET, TableName)) // a transaction that fails since it is there costs 10 ms
+                    MakeTable(options);
+            }
+
             s_equipped[cookie] = true;
         }
 

@@ -91,7 +91,7 @@ public sealed class SetElementsTests : IDisposable
         foreach (FourTuple connection in added)
             _elements.Add(s_dropped, connection);
         Assert.Equal(added, _elements.List(s_dropped)!.ToHashSet());
-        Assert.Null(_elements.List(s_dropped with { Table = "nowhere" }));
+        Assert.Null(_elements.List(new FourTupleSet(FourTupleSet.NFPROTO_INET, "nowhere", "dropped")));
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public sealed class SetElementsTests : IDisposable
         Assert.Equal(("NFT_MSG_NEWSETELEM", Errno.ENOENT), (refused.Call, refused.Errno));
         Assert.Contains($"test missing4 {IPv4}", refused.Message, StringComparison.Ordinal);
         Assert.False(_elements.Remove(missing, FourTuple.Parse(IPv4)));
-        Assert.False(_elements.Remove(missing with { Table = "gone" }, FourTuple.Parse(IPv4)));
+        Assert.False(_elements.Remove(new FourTupleSet(FourTupleSet.NFPROTO_INET, "gone", "missing"), FourTuple.Parse(IPv4)));
     }
 
     [Fact]
