@@ -14,10 +14,13 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
     case "agent":
         await AgentBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!, json);
         return 0;
+    case "redirect":
+        RedirectBenchmark.Run(json);
+        return 0;
     case "agent-application": // a process of the benchmark of agents
         await EchoApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
         return 0;
     default:
-        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, agent");
+        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, agent, redirect");
         return 2;
 }

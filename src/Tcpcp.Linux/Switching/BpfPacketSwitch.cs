@@ -50,6 +50,24 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
         }
     }
 
+    /// <summary>Loads the program with that map.</summary>
+    public static TcxProgram Load(BpfHashMap<BpfConnection, BpfTarget> map)
+    {
+        bool held = false;
+        try
+        {
+            map.Handle.DangerousAddRef(ref held);
+            int descriptor = (int)map.Handle.DangerousGetHandle();
+            return TcxProgram.Load(ProgramName, Program.Link(name => name == MapName
+                ? descriptor : throw new InvalidDataException($"The program uses a map that there is not: {name}.")));
+        }
+        finally
+        {
+            if (held)
+                map.Handle.DangerousRelease();
+        }
+    }
+
     /// <summary>The entries of a switch that is installed in the calling thread's network namespace, with nothing else touched.</summary>
     /// <returns>Null if there is none.</returns>
     public static IReadOnlyList<SwitchStatistics>? Read(SwitchPlace place)
@@ -144,7 +162,7 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
     // A program of the version before is replaced in its place; so a link that a crash has left with another map does not matter either.
     private void Install(SwitchPlace place, IReadOnlyList<int> interfaces)
     {
-        using TcxProgram program = Load();
+        using TcxProgram program = Load(_map);
         foreach (int index in interfaces)
         {
             string pin = _pins.Link(index);
@@ -170,24 +188,11 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
             }
         }
 
-        foreach (string stale in _pins.Links().Except(interfaces.Select(_pins.Link), StringComparer.Ordinal))
-            File.Delete(stale);
-    }
-
-    private TcxProgram Load()
-    {
-        bool held = false;
-        try
+        foreach (string pin in _pins.Links().Except(interfaces.Select(_pins.Link), StringComparer.Ordinal))
         {
-            _map.Handle.DangerousAddRef(ref held);
-            int descriptor = (int)_map.Handle.DangerousGetHandle();
-            return TcxProgram.Load(ProgramName, Program.Link(map => map == MapName
-                ? descriptor : throw new InvalidDataException($"The program uses a map that there is not: {map}.")));
-        }
-        finally
-        {
-            if (held)
-                _map.Handle.DangerousRelease();
+            using TcxLink? unwanted = TcxLink.TryOpen(pin);
+            unwanted?.Detach(); // without this it would stay for a moment
+            File.Delete(pin);
         }
     }
 

@@ -57,6 +57,9 @@ internal sealed class PinnedSwitch
         RemoveIfEmpty(Pins);
     }
 
+    /// <summary>Whether there is a BPF file system.</summary>
+    public static bool IsMounted() => File.ReadLines("/proc/thread-self/mounts").Select(line => line.Split(' ')).Any(parts => parts is [_, Root, "bpf", ..]);
+
     /// <summary>Removes what other network namespaces have left that are gone.</summary>
     public void RemoveStale()
     {
@@ -70,9 +73,6 @@ internal sealed class PinnedSwitch
             RemoveIfEmpty(directory);
         }
     }
-
-    // The calling thread's: what the runtime says of a path is about the main thread.
-    private static bool IsMounted() => File.ReadLines("/proc/thread-self/mounts").Select(line => line.Split(' ')).Any(parts => parts is [_, Root, "bpf", ..]);
 
     private static bool IsAttached(string link)
     {

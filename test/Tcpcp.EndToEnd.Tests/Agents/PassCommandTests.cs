@@ -11,11 +11,17 @@ public sealed class PassCommandTests(LabCertificates certificates)
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
     [Theory]
-    [InlineData(AgentLab.Takeover)]
-    [InlineData(AgentLab.Forward)]
-    public async Task A_connection_of_the_smallest_sample_goes_there_and_back(string redirection)
+    [InlineData(AgentLab.Takeover, "bpf")]
+    [InlineData(AgentLab.Takeover, "nftables")]
+    [InlineData(AgentLab.Forward, "bpf")]
+    [InlineData(AgentLab.Forward, "nftables")]
+    public async Task A_connection_of_the_smallest_sample_goes_there_and_back(string redirection, string packetSwitch)
     {
-        await using AgentLab lab = await AgentLab.StartAsync(certificates, redirection);
+        await using AgentLab lab = await AgentLab.StartAsync(certificates, redirection, one =>
+        {
+            foreach (LabAgent agent in (LabAgent[])[one.A, one.B])
+                agent.Configuration["packet-switch"] = packetSwitch;
+        });
         await Task.WhenAll(StartSampleAsync(lab.A), StartSampleAsync(lab.B));
         EchoConversation conversation = await lab.ConverseAsync();
         await PassAsync(lab.A, lab.B, conversation);
