@@ -13,11 +13,11 @@ namespace Tcpcp.Linux.Switching;
 internal sealed partial class NftPacketSwitch : IPacketSwitch
 {
     private readonly Lock _lock = new();
-    private readonly HashSet<FourTuple> _present = [];
-    private readonly VerdictMap _map;
+    private readonly Dictionary<FourTuple, PacketVerdict> _present = [];
+    private readonly SwitchMaps _map;
     private readonly SwitchPlace _place;
 
-    private NftPacketSwitch(SwitchPlace place) => (_place, _map) = (place, new VerdictMap(place.Table));
+    private NftPacketSwitch(SwitchPlace place) => (_place, _map) = (place, new SwitchMaps(place.Table));
 
     public SwitchMechanism Mechanism => SwitchMechanism.Nftables;
 
@@ -30,7 +30,9 @@ internal sealed partial class NftPacketSwitch : IPacketSwitch
             if (opened._map.List() is null)
                 Uninstall(place); // a table of another version, or none
             LibNftables.Run(TableOf(place, interfaces, capacity));
-            opened._present.UnionWith(opened._map.List()!.Select(one => one.Entry.Connection));
+            SwitchRules.Set(place.Table, interfaces.Select(ArrivalChain));
+            RemoveOtherChains(place, interfaces);
+            opened.Remember(opened._map.List()!.Select(one => one.Entry));
             return opened;
         }
         catch
@@ -47,7 +49,7 @@ internal sealed partial class NftPacketSwitch : IPacketSwitch
         using SetElements elements = new();
         if (!elements.HasTable(FourTupleSet.NFPROTO_NETDEV, place.Table))
             return null;
-        using VerdictMap map = new(place.Table);
+        using SwitchMaps map = new(place.Table);
         return map.List() ?? [];
     }
 
@@ -67,7 +69,7 @@ internal sealed partial class NftPacketSwitch : IPacketSwitch
         lock (_lock)
         {
             // Of a connection that is there twice the last counts.
-            foreach (SwitchEntry[] part in entries.Reverse().DistinctBy(entry => entry.Connection).Chunk(VerdictMap.MaxChanges))
+            foreach (SwitchEntry[] part in entries.Reverse().DistinctBy(entry => entry.Connection).Chunk(SwitchMaps.MaxChanges))
                 SetPart(part);
         }
     }
@@ -76,10 +78,9 @@ internal sealed partial class NftPacketSwitch : IPacketSwitch
     {
         lock (_lock)
         {
-            if (!_present.Contains(connection))
+            if (!_present.Remove(connection, out PacketVerdict verdict))
                 return false;
-            NetlinkOutcome outcome = _map.Change([connection], []);
-            _present.Remove(connection);
+            NetlinkOutcome outcome = _map.Change([(connection, verdict)], []);
             if (outcome.Errno == Errno.ENOENT)
                 return false; // somebody has removed the table
             ThrowIfFailed(outcome, connection);
@@ -104,16 +105,22 @@ internal sealed partial class NftPacketSwitch : IPacketSwitch
         {
             // The table is not as this process has left it.
             _present.Clear();
-            _present.UnionWith(actual.Select(one => one.Entry.Connection));
+            Remember(actual.Select(one => one.Entry));
             outcome = Change(entries);
         }
 
         ThrowIfFailed(outcome, entries[0].Connection);
-        _present.UnionWith(entries.Select(entry => entry.Connection));
+        Remember(entries);
+    }
+
+    private void Remember(IEnumerable<SwitchEntry> entries)
+    {
+        foreach (SwitchEntry entry in entries)
+            _present[entry.Connection] = entry.Target.Verdict;
     }
 
     private NetlinkOutcome Change(SwitchEntry[] entries) =>
-        _map.Change([.. entries.Select(entry => entry.Connection).Where(_present.Contains)], entries);
+        _map.Change([.. entries.Where(entry => _present.ContainsKey(entry.Connection)).Select(entry => (entry.Connection, _present[entry.Connection]))], entries);
 
     private void ThrowIfFailed(NetlinkOutcome outcome, FourTuple connection)
     {
@@ -121,47 +128,51 @@ internal sealed partial class NftPacketSwitch : IPacketSwitch
             outcome.ThrowIfFailed("NFT_MSG_NEWSETELEM", $"{_place.Table} {connection}{(outcome.Errno == Errno.ENFILE ? ": the map is full" : "")}");
     }
 
-    // Chains of interfaces that are not wanted any more go; the maps stay.
+    // What is there already stays.
     private static string TableOf(SwitchPlace place, IReadOnlyList<int> interfaces, int capacity)
     {
         string table = $"netdev {place.Table}";
         List<string> commands = [$"add table {table}"];
-        foreach ((char version, string type) in ((char, string)[])[('4', "ipv4_addr"), ('6', "ipv6_addr")])
+        foreach ((bool ipv6, string address) in ((bool, string)[])[(false, "ipv4_addr"), (true, "ipv6_addr")])
         {
-            commands.Add(string.Create(CultureInfo.InvariantCulture,
-                $"add map {table} {VerdictMap.Name}{version} {{ type {type} . inet_service . {type} . inet_service : verdict; size {capacity}; counter; }}"));
+            foreach ((PacketVerdict verdict, string data) in ((PacketVerdict, string)[])
+                [(PacketVerdict.Redirect, $"iface_index . {address}"), (PacketVerdict.Hold, "iface_index"), (PacketVerdict.Drop, "verdict")])
+            {
+                commands.Add(string.Create(CultureInfo.InvariantCulture, $"add map {table} {SwitchMaps.NameFor(verdict, ipv6)} {{ type {address} . inet_service . {address} . inet_service : {data}; size {capacity}; counter; }}"));
+            }
+
+            commands.Add($"add chain {table} {SwitchRules.ChainFor(ipv6)}");
         }
 
         using RouteNetlink route = RouteNetlink.Open();
         Dictionary<int, string> names = route.Links.List().ToDictionary(link => link.Index, link => link.Name);
-        foreach (int index in interfaces)
-        {
-            string chain = string.Create(CultureInfo.InvariantCulture, $"{table} at-{index}");
-            commands.AddRange(
-            [
-                string.Create(CultureInfo.InvariantCulture,
-                    $"add chain {chain} {{ type filter hook ingress device \"{names[index]}\" priority {place.Priority}; }}"),
-                $"flush chain {chain}",
-                $"add rule {chain} ether type {{ 0x8100, 0x88a8 }} return", // with a VLAN tag
-                $"add rule {chain} ip protocol tcp ip frag-off & 0x1fff == 0 ip daddr . tcp dport . ip saddr . tcp sport vmap @{VerdictMap.Name}4",
-                $"add rule {chain} ip6 nexthdr tcp ip6 daddr . tcp dport . ip6 saddr . tcp sport vmap @{VerdictMap.Name}6",
-            ]);
-        }
-
-        string[] wanted = [.. interfaces.Select(index => string.Create(CultureInfo.InvariantCulture, $"at-{index}"))];
-        foreach (string stale in ArrivalChains(place).Except(wanted, StringComparer.Ordinal))
-            commands.Add($"delete chain {table} {stale}");
+        commands.AddRange(interfaces.Select(index => string.Create(CultureInfo.InvariantCulture,
+            $"add chain {table} {ArrivalChain(index)} {{ type filter hook ingress device \"{names[index]}\" priority {place.Priority}; }}")));
         return string.Join('\n', commands);
     }
 
-    private static IEnumerable<string> ArrivalChains(SwitchPlace place)
+    private static string ArrivalChain(int index) => string.Create(CultureInfo.InvariantCulture, $"at-{index}");
+
+    // Of interfaces that are not wanted any more.
+    private static void RemoveOtherChains(SwitchPlace place, IReadOnlyList<int> interfaces)
     {
-        using SetElements elements = new();
-        return elements.HasTable(FourTupleSet.NFPROTO_NETDEV, place.Table)
-            ? ArrivalChain().Matches(LibNftables.Run($"list table netdev {place.Table}")).Select(match => match.Groups["name"].Value)
-            : [];
+        string[] others =
+        [
+            .. ArrivalChains().Matches(ChainsOf(place)).Select(match => match.Groups["name"].Value)
+                .Except(interfaces.Select(ArrivalChain), StringComparer.Ordinal),
+        ];
+        if (others.Length > 0)
+            LibNftables.Run(string.Join('\n', others.Select(chain => $"delete chain netdev {place.Table} {chain}")));
+    }
+
+    // table netdev NAME {, its chains without their rules, and a brace at the beginning of a line.
+    private static string ChainsOf(SwitchPlace place)
+    {
+        string listing = LibNftables.Run("list chains netdev");
+        int start = listing.IndexOf($"table netdev {place.Table} {{", StringComparison.Ordinal);
+        return start < 0 ? "" : listing[start..].Split("\n}", 2)[0];
     }
 
     [GeneratedRegex(@"chain (?<name>at-\d+) ", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex ArrivalChain();
+    private static partial Regex ArrivalChains();
 }

@@ -106,6 +106,25 @@ public sealed class InstalledSwitchTests : IDisposable
         Assert.Equal((1, 0), (_host.Arrived(), Assert.Single(next.List()).Packets));
     }
 
+    [Fact]
+    public void Its_table_can_be_listed_by_who_looks_at_the_rules()
+    {
+        using IPacketSwitch opened = _host.Open(nameof(SwitchMechanism.Nftables));
+        foreach (bool ipv6 in (bool[])[false, true])
+        {
+            opened.Set(
+            [
+                new SwitchEntry(SwitchHost.Connection(ipv6, 1), PacketTarget.Drop), new SwitchEntry(SwitchHost.Connection(ipv6, 2), PacketTarget.Hold(2)),
+                new SwitchEntry(SwitchHost.Connection(ipv6, 3), PacketTarget.Redirect(2, SwitchHost.NextHop(ipv6))),
+            ]);
+        }
+
+        string listing = _host.Host.Nft("list ruleset");
+        TestContext.Current.TestOutputHelper!.WriteLine(listing);
+        Assert.Contains("table netdev tcpcp-forward", listing, StringComparison.Ordinal);
+        Assert.Contains("192.0.2.1 . 80 . 192.0.2.9 . 1 counter packets 0 bytes 0 : drop", listing, StringComparison.Ordinal);
+    }
+
     // Whichever was there first: what goes to another host is not held here.
     [Theory]
     [InlineData(nameof(SwitchMechanism.Bpf), true)]
