@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs one benchmark (pause, kernel, or agent with its parts single and drain): ./bench.sh NAME [PART] [--json]. With --json one object a line and nothing else on standard output.
+# Runs one benchmark (pause, kernel, redirect, or agent with its parts single and drain): ./bench.sh NAME [PART] [--json]. With --json one object a line and nothing else on standard output.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/eng/install.sh"
@@ -21,6 +21,7 @@ case " $* " in
         build_baseline
         build_tcpcp
         ;;
+    *" redirect "*) need "libnftables1:/usr/lib/*/libnftables.so.1" ;;
     *) build_tcpcp ;;
 esac
 build_quietly dotnet build "$here/bench/Tcpcp.Bench" -c Release -v q -nologo

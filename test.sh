@@ -12,7 +12,7 @@ case "${1:-}" in
 esac
 . eng/install.sh
 . eng/build.sh
-need "libnftables1:/usr/lib/*/libnftables.so.1" tcpdump:tcpdump curl:curl gcc:gcc netcat-openbsd:nc socat:socat python3:/usr/bin/python3
+need "libnftables1:/usr/lib/*/libnftables.so.1" tcpdump:tcpdump curl:curl gcc:gcc clang-14:clang-14 netcat-openbsd:nc socat:socat python3:/usr/bin/python3
 build_quietly dotnet build tcpcp.slnx -v q -nologo || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 passed=0 failed=0 skipped=0
 for project in test/*/*.csproj; do

@@ -15,10 +15,13 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
         await AgentBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!,
             part: args.Where(argument => argument != "--json").ElementAtOrDefault(1), json);
         return 0;
+    case "redirect":
+        RedirectBenchmark.Run(json);
+        return 0;
     case "agent-application": // a process of the benchmark of agents
         await EchoApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
         return 0;
     default:
-        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, agent [single | drain]");
+        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, redirect, agent [single | drain]");
         return 2;
 }

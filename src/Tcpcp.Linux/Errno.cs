@@ -8,12 +8,14 @@ internal static class Errno
     public const int ENOENT = 2;
     public const int ESRCH = 3;
     public const int EINTR = 4;
+    public const int E2BIG = 7;
     public const int EBADF = 9;
     public const int EAGAIN = 11;
     public const int ENOMEM = 12;
     public const int EACCES = 13;
     public const int EEXIST = 17;
     public const int EINVAL = 22;
+    public const int ENFILE = 23;
     public const int ENOSPC = 28;
     public const int EPIPE = 32;
     public const int ERANGE = 34;

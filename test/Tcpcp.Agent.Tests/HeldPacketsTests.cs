@@ -11,12 +11,14 @@ public sealed class HeldPacketsTests
     private const string HoldDevice = "tcpcphold";
     private const int Progress = 500_000;
 
-    [Fact]
-    public async Task After_a_refusal_what_the_destination_held_arrives_at_the_origin_in_order_once_and_first()
+    [Theory]
+    [InlineData("Bpf")]
+    [InlineData("Nftables")]
+    public async Task After_a_refusal_what_the_destination_held_arrives_at_the_origin_in_order_once_and_first(string packetSwitch)
     {
         await using ConversationLab lab = await ConversationLab.CreateAsync();
-        await lab.StartAsync(A);
-        await lab.StartAsync(B, "refuse");
+        await lab.StartAsync(A, $"switch={packetSwitch}");
+        await lab.StartAsync(B, "refuse", $"switch={packetSwitch}");
         Conversation conversation = lab.Converse();
         await conversation.ProgressAsync(Progress);
         using FrameLog atDestination = Log(lab, lab.HostB, Host.InterfaceName);

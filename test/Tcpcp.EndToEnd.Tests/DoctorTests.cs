@@ -1,7 +1,10 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Tcpcp.Core;
 using Tcpcp.Linux.Devices;
 using Tcpcp.Linux.Nftables;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.EndToEnd.Tests;
 
@@ -85,12 +88,33 @@ public sealed class DoctorTests : IAsyncLifetime
         }
     }
 
-    [Fact]
-    public async Task The_table_of_a_hold_whose_process_is_gone_is_cleaned()
+    [Theory]
+    [InlineData("bpf")]
+    [InlineData("nftables")]
+    public async Task The_packet_switch_of_a_hold_whose_process_is_gone_is_cleaned(string mechanism)
     {
-        _host.Host.Run(() => LibNftables.Run("add table netdev tcpcp"));
-        Assert.True((await _host.JsonAsync("doctor")).GetProperty("rules").GetProperty("hold_leaked").GetBoolean());
+        FourTuple held = FourTuple.Parse("192.0.2.1:80-192.0.2.9:51514"), forwarded = FourTuple.Parse("[2001:db8::1]:80-[2001:db8::9]:51514");
+        _host.Host.Run(() =>
+        {
+            SwitchChoice choice = Enum.Parse<SwitchChoice>(mechanism, ignoreCase: true);
+            using IPacketSwitch hold = PacketSwitch.Open(SwitchPlace.Hold, [Tcpcp.Lab.Host.InterfaceName], out _, choice);
+            hold.Set(new SwitchEntry(held, PacketTarget.Hold(7)));
+            using IPacketSwitch forward = PacketSwitch.Open(SwitchPlace.Forward, [Tcpcp.Lab.Host.InterfaceName], out _, choice);
+            forward.Set(new SwitchEntry(forwarded, PacketTarget.Redirect(2, IPAddress.Parse("2001:db8::7"))));
+        });
+        JsonElement report = await _host.JsonAsync("doctor");
+        Assert.Equal("bpf", report.GetProperty("packet_switch").GetString());
+        Assert.True(report.GetProperty("rules").GetProperty("hold_leaked").GetBoolean());
+        Assert.Equal([$"forward {mechanism} {forwarded} redirect 2001:db8::7", $"hold {mechanism} {held} hold "], report.GetProperty("rules").GetProperty("switches")
+            .EnumerateArray().SelectMany(one => one.GetProperty("entries").EnumerateArray().Select(entry =>
+                $"{one.GetProperty("name")} {one.GetProperty("mechanism")} {entry.GetProperty("connection")} {entry.GetProperty("verdict")} {entry.GetProperty("next_hop")}")));
+        (_, string output, _) = await _host.RunAsync("doctor");
+        Assert.Contains("Packets of single connections are switched by BPF.", output, StringComparison.Ordinal);
+        Assert.Contains($"Packet switch 'forward' ({mechanism}): 1 connections.", output, StringComparison.Ordinal);
         Assert.False((await _host.JsonAsync("doctor", "--clean")).GetProperty("rules").GetProperty("hold_leaked").GetBoolean());
+        report = await _host.JsonAsync("doctor");
+        Assert.Equal(["forward"], report.GetProperty("rules").GetProperty("switches").EnumerateArray().Select(one => one.GetProperty("name").GetString()));
+        _host.Host.Run(() => PacketSwitch.Uninstall(SwitchPlace.Forward));
         Assert.Equal("", _host.Host.Run(() => LibNftables.Run("list ruleset")));
     }
 

@@ -1,11 +1,12 @@
 using System.Globalization;
 using System.Net;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.PassProcess;
 
 /// <summary>
 /// The arguments: <c>LISTEN AGENT JOURNAL BYTES_PER_SECOND [refuse] [kill=SIDE:ACTION] [full=STEP] [sndbuf=BYTES] [close=NUMBER] [offer=SECONDS]
-/// [stall=SIDE:ACTION] [tls=DIRECTORY] [name=NAME] [other=NAME]</c>.
+/// [stall=SIDE:ACTION] [tls=DIRECTORY] [name=NAME] [other=NAME] [switch=MECHANISM]</c>.
 /// </summary>
 internal sealed record ProcessOptions
 {
@@ -47,6 +48,10 @@ internal sealed record ProcessOptions
     /// <summary>Closes the dormant socket of that number, while it says that it takes the connections.</summary>
     public int? Close { get; init; }
 
+    /// <summary>What switches packets. Default: as the variable TCPCP_TEST_SWITCH says, or automatic.</summary>
+    public SwitchChoice PacketSwitch { get; init; } =
+        Enum.TryParse(Environment.GetEnvironmentVariable("TCPCP_TEST_SWITCH"), ignoreCase: true, out SwitchChoice choice) ? choice : SwitchChoice.Automatic;
+
     public static ProcessOptions Parse(IReadOnlyList<string> arguments)
     {
         ProcessOptions options = new()
@@ -70,6 +75,7 @@ internal sealed record ProcessOptions
                 ["sndbuf", { } bytes] => options with { SendBufferBytes = int.Parse(bytes, CultureInfo.InvariantCulture) },
                 ["close", { } number] => options with { Close = int.Parse(number, CultureInfo.InvariantCulture) },
                 ["offer", { } seconds] => options with { OfferLifetime = TimeSpan.FromSeconds(int.Parse(seconds, CultureInfo.InvariantCulture)) },
+                ["switch", { } mechanism] => options with { PacketSwitch = Enum.Parse<SwitchChoice>(mechanism) },
                 _ => throw new ArgumentException($"'{argument}' is not an argument of this program.", nameof(arguments)),
             };
         }

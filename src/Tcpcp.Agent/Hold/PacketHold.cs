@@ -2,7 +2,7 @@ using System.Net;
 using Tcpcp.Core;
 using Tcpcp.Linux.Devices;
 using Tcpcp.Linux.Netlink;
-using Tcpcp.Linux.Nftables;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Agent.Hold;
 
@@ -10,25 +10,22 @@ namespace Tcpcp.Agent.Hold;
 /// Keeps the peer's packets while a connection is between two owners, and lets them arrive afterwards: in order, once, exactly as they came.
 /// </summary>
 /// <remarks>
-/// nftables (table <c>netdev tcpcp</c>, ingress) forwards the packets of the connections in the set <c>held</c> to a TAP interface of this process,
-/// so that they never reach the stack; a thread takes them off it. To replay them, they are written to the TAP and arrive on it.
+/// A packet switch (<see cref="SwitchPlace.Hold"/>) sends the packets of held connections to a TAP interface of this process, so that they never reach the stack; a
+/// thread takes them off it. To replay them, they are written to the TAP and arrive on it.
 /// </remarks>
 internal sealed class PacketHold : IDisposable
 {
-    private const string TableName = "tcpcp";
-
     /// <summary>Name of the TAP interface: it is there as long as the process that holds packets.</summary>
     private const string DeviceName = "tcpcphold";
 
     private const int WaitMilliseconds = 100;
 
-    private static readonly FourTupleSet s_held = new(FourTupleSet.NFPROTO_NETDEV, TableName, "held");
-
     private static readonly IPAddress s_dummyAddress = new([192, 0, 0, 8]); // RFC 7600: nobody's
 
     private readonly Lock _lock = new();
     private readonly Dictionary<FourTuple, HeldQueue> _queues = [];
-    private readonly SetElements _elements = new();
+    private readonly IPacketSwitch _switch;
+    private readonly PacketTarget _target;
     private readonly TapDevice _tap;
     private readonly byte[] _hardwareAddress;
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(TapDevice.MaxFrameBytes);
@@ -36,10 +33,12 @@ internal sealed class PacketHold : IDisposable
     private readonly Thread _reader;
     private volatile bool _stopping;
 
-    private PacketHold(TapDevice tap, byte[] hardwareAddress, int maxBytes)
+    private PacketHold(TapDevice tap, LinkInfo link, IPacketSwitch packetSwitch, int maxBytes)
     {
         _tap = tap;
-        _hardwareAddress = hardwareAddress;
+        _target = PacketTarget.Hold(link.Index);
+        _hardwareAddress = link.HardwareAddress.GetAddressBytes();
+        _switch = packetSwitch;
         _maxBytes = maxBytes;
         _reader = new Thread(ReadLoop) { IsBackground = true, Name = "tcpcp hold" };
     }
@@ -47,7 +46,8 @@ internal sealed class PacketHold : IDisposable
     /// <summary>Opens the hold in the calling thread's network namespace.</summary>
     /// <param name="interfaces">Interfaces on which packets of connections arrive.</param>
     /// <param name="maxBytes">Limit of what is held for one connection; more is dropped.</param>
-    public static PacketHold Open(IEnumerable<string> interfaces, int maxBytes)
+    /// <param name="choice">What the switch is made of.</param>
+    public static PacketHold Open(IEnumerable<string> interfaces, int maxBytes, SwitchChoice choice = SwitchChoice.Automatic)
     {
         TapDevice tap = TapDevice.Create(DeviceName);
         try
@@ -64,8 +64,7 @@ internal sealed class PacketHold : IDisposable
             }
 
             route.Links.SetUp(DeviceName);
-            MakeTable(interfaces);
-            PacketHold hold = new(tap, route.Links.Get(DeviceName).HardwareAddress.GetAddressBytes(), maxBytes);
+            PacketHold hold = new(tap, route.Links.Get(DeviceName), OpenSwitch(interfaces, choice, out string? obstacle), maxBytes) { BpfObstacle = obstacle };
             hold._reader.Start();
             return hold;
         }
@@ -79,18 +78,18 @@ internal sealed class PacketHold : IDisposable
     /// <summary>Whether a process holds packets in the calling thread's network namespace.</summary>
     public static bool IsInUse(RouteNetlink route) => route.Links.TryGet(DeviceName, out _);
 
-    /// <summary>Whether there is a table of a hold; one without a process drops packets.</summary>
-    public static bool HasTable(SetElements elements) => elements.HasTable(FourTupleSet.NFPROTO_NETDEV, TableName);
+    /// <summary>What the switch is made of.</summary>
+    public SwitchMechanism Mechanism => _switch.Mechanism;
 
-    /// <summary>Removes the table of a hold whose process is gone.</summary>
-    public static void RemoveTable(SetElements elements) => elements.RemoveTable(FourTupleSet.NFPROTO_NETDEV, TableName);
+    /// <summary>Why BPF is not to be had; null: it is in use, or not wanted.</summary>
+    public string? BpfObstacle { get; private init; }
 
     /// <summary>Holds the connection's packets from now on.</summary>
     public void Arm(FourTuple connection)
     {
         lock (_lock)
             _queues.TryAdd(connection, new HeldQueue(_maxBytes));
-        _elements.Add(s_held, connection);
+        _switch.Set(new SwitchEntry(connection, _target));
     }
 
     /// <summary>The highest acknowledgement number among the held packets.</summary>
@@ -114,7 +113,7 @@ internal sealed class PacketHold : IDisposable
                 return (0, 0);
             int replayed = Write(queue);
             // What came meanwhile is in the ring; what comes after this goes directly. So nothing that was delivered is ever replayed.
-            _elements.Remove(s_held, connection);
+            _switch.Remove(connection);
             ReadWaiting();
             replayed += Write(queue);
             _queues.Remove(connection);
@@ -125,7 +124,7 @@ internal sealed class PacketHold : IDisposable
     /// <summary>Takes the held packets away, and holds no further ones: for another host, which gives them to <see cref="Inject"/>.</summary>
     public IReadOnlyList<byte[]> Take(FourTuple connection)
     {
-        _elements.Remove(s_held, connection);
+        _switch.Remove(connection);
         lock (_lock)
         {
             ReadWaiting();
@@ -151,26 +150,27 @@ internal sealed class PacketHold : IDisposable
     {
         _stopping = true;
         _reader.Join();
-        _elements.RemoveTable(FourTupleSet.NFPROTO_NETDEV, TableName);
-        _elements.Dispose();
+        _switch.Uninstall();
+        _switch.Dispose();
         _tap.Dispose();
     }
 
-    // The table is this process's alone: one that a dead agent has left forwards to an interface that is gone.
-    private static void MakeTable(IEnumerable<string> interfaces) => LibNftables.Run(string.Join('\n',
-    [
-        $"add table netdev {TableName}",
-        $"delete table netdev {TableName}",
-        $"add table netdev {TableName}",
-        $$"""add set netdev {{TableName}} held4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; }""",
-        $$"""add set netdev {{TableName}} held6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; }""",
-        .. interfaces.SelectMany((name, number) => (string[])
-        [
-            $$"""add chain netdev {{TableName}} ingress{{number}} { type filter hook ingress device "{{name}}" priority -500; }""",
-            $"""add rule netdev {TableName} ingress{number} ip daddr . tcp dport . ip saddr . tcp sport @held4 fwd to "{DeviceName}" """,
-            $"""add rule netdev {TableName} ingress{number} ip6 daddr . tcp dport . ip6 saddr . tcp sport @held6 fwd to "{DeviceName}" """,
-        ]),
-    ]));
+    // What a dead agent has left goes to an interface that is gone.
+    private static IPacketSwitch OpenSwitch(IEnumerable<string> interfaces, SwitchChoice choice, out string? obstacle)
+    {
+        IPacketSwitch opened = PacketSwitch.Open(SwitchPlace.Hold, interfaces, out obstacle, choice);
+        try
+        {
+            foreach (SwitchStatistics left in opened.List())
+                opened.Remove(left.Entry.Connection);
+            return opened;
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
 
     private void ReadLoop()
     {

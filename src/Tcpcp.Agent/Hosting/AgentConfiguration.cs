@@ -5,6 +5,7 @@ using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Passing;
 using Tcpcp.Agent.Policy;
 using Tcpcp.Agent.Redirection;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Agent.Hosting;
 
@@ -152,11 +153,20 @@ internal sealed record AgentConfiguration
             HoldBytes = reader.Number("bounds:hold-bytes", usual.HoldBytes, 4096, 1 << 30),
             ResolveBackOff = reader.Time("bounds:resolve-first", usual.ResolveBackOff, TimeSpan.FromMilliseconds(1), s_day),
             ResolveBackOffMax = reader.Time("bounds:resolve-longest", usual.ResolveBackOffMax, TimeSpan.FromMilliseconds(1), s_day),
+            PacketSwitch = ReadSwitch(reader),
             MaxQueueBytes = reader.Number("limits:queue-bytes", usual.MaxQueueBytes, 4096, 1 << 30),
         };
         return bounds.ResolveBackOff <= bounds.ResolveBackOffMax ? bounds
             : throw new ConfigurationException("bounds:resolve-longest", "it is shorter than bounds:resolve-first.");
     }
+
+    private static SwitchChoice ReadSwitch(ConfigurationReader reader) => reader.Text("packet-switch", "auto") switch
+    {
+        "auto" => SwitchChoice.Automatic,
+        "bpf" => SwitchChoice.Bpf,
+        "nftables" => SwitchChoice.Nftables,
+        string other => throw new ConfigurationException("packet-switch", $"'{other}' is none of auto, bpf and nftables."),
+    };
 
     private static Uri? ReadCollector(ConfigurationReader reader) => reader.Find("metrics:otlp") is not { } text ? null
         : Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" ? uri

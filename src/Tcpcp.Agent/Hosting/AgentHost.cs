@@ -37,8 +37,9 @@ internal sealed class AgentHost : IAsyncDisposable
         Dictionary<string, OtherHost> others = configuration.Destinations.ToDictionary(one => one.Host.Name, one => one.Host, StringComparer.OrdinalIgnoreCase);
         _host = HostServices.Open(configuration.Interface, configuration.Bounds with { AbandonAfter = configuration.AbandonAfter }, journal,
             sockets => configuration.Redirection == AgentConfiguration.Forward
-                ? new Forward(configuration.Interface, others.Values) : new Takeover(configuration.Interface, sockets),
+                ? new Forward(configuration.Interface, others.Values, configuration.Bounds.PacketSwitch) : new Takeover(configuration.Interface, sockets),
             name => others.GetValueOrDefault(name), telemetry.SpanOf);
+        log.PacketSwitch(_host.Hold.Mechanism, _host.Hold.BpfObstacle is { } obstacle ? $" BPF is not to be had: {obstacle}" : "");
         _destination = new DestinationSide(_host, telemetry.Observe) { Policy = configuration.Policy, LinkObserver = telemetry.Observe };
         _claims = new PassClaims(_host, _destination.FindReceiver, TakeUnexpected);
     }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Tcpcp.Agent.Passing;
 using Tcpcp.Core;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Agent.Hosting;
 
@@ -15,6 +16,9 @@ internal static partial class AgentLog
 
     [LoggerMessage(3, LogLevel.Error, "The journal was damaged and begins anew, as another incarnation: {Damage}")]
     public static partial void JournalDamaged(this ILogger log, string damage);
+
+    [LoggerMessage(4, LogLevel.Information, "Packets are switched by {Mechanism}.{Obstacle}")]
+    public static partial void PacketSwitch(this ILogger log, SwitchMechanism mechanism, string obstacle);
 
     [LoggerMessage(10, LogLevel.Debug, "{Connection}: {Side} {Action} {Detail} [pass {Pass}]")]
     public static partial void Step(this ILogger log, FourTuple connection, PassSide side, PassAction action, string detail, PassId pass);

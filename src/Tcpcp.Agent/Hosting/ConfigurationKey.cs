@@ -32,6 +32,7 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
         new("policy:*:ports", "", "Local ports of connections that it may pass, single or as ranges (8000-8099); *: any.") { IsList = true },
         new("redirection", "takeover", "How packets follow a connection: takeover (the address moves) or forward (its host sends them on).",
             "With takeover all connections of an address move at once; with forward the address's host must stay up."),
+        new("packet-switch", "auto", "What switches the packets of single connections: bpf, nftables, or auto (bpf, or nftables where it is not to be had)."),
         new("local:socket", "/run/tcpcp/agent.sock", "Path of the socket for programs of this host."),
         new("local:applications-group", "tcpcp", "Group whose members may pass and receive connections.", "They receive other users' connections by name."),
         new("local:operators-group", "root", "Group whose members may drain and settle passes."),

@@ -58,7 +58,7 @@ internal sealed class HostServices : IDisposable
         PacketHold? hold = null;
         try
         {
-            hold = PacketHold.Open([interfaceName], options.HoldBytes);
+            hold = PacketHold.Open([interfaceName], options.HoldBytes, options.PacketSwitch);
             return new HostServices(options, journal, gate, hold, sockets, redirection?.Invoke(sockets) ?? new Takeover(interfaceName, sockets))
             {
                 FindHost = findHost ?? (_ => null),

@@ -1,6 +1,8 @@
+using Tcpcp.Linux.Switching;
+
 namespace Tcpcp.Agent.Passing;
 
-/// <summary>The bounds of a pass.</summary>
+/// <summary>The bounds of a pass, and what switches its packets.</summary>
 internal sealed record PassOptions
 {
     /// <summary>How long the destination keeps an offer open. Default 10 s.</summary>
@@ -29,6 +31,9 @@ internal sealed record PassOptions
 
     /// <summary>How long a pass may be in doubt before it is given up: its connections are closed silently. Default null: never.</summary>
     public TimeSpan? AbandonAfter { get; init; }
+
+    /// <summary>What switches packets. Default <see cref="SwitchChoice.Automatic"/>: BPF, or nftables where it is not to be had.</summary>
+    public SwitchChoice PacketSwitch { get; init; } = SwitchChoice.Automatic;
 
     /// <summary>Limit of each queue of a snapshot in bytes. Default 64 MiB.</summary>
     public int MaxQueueBytes { get; init; } = Core.SnapshotValidator.DefaultMaxQueueBytes;

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Tcpcp.Core;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Nftables;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Agent.Redirection;
 
@@ -13,8 +14,7 @@ namespace Tcpcp.Agent.Redirection;
 /// peer. The home must stay up; both hosts are on one layer 2, or have a tunnel.
 /// </summary>
 /// <remarks>
-/// At the home: nftables, table <c>netdev tcpcp-forward</c>, for each other host a chain at ingress with sets of the connections that go there. It outlives
-/// the agent. Where they arrive: the packets of transparent sockets are marked, and a rule delivers what is marked (table 7370). A connection can be passed on
+/// At the home: a packet switch (<see cref="SwitchPlace.Forward"/>), which outlives the agent. Where they arrive: the packets of transparent sockets are marked, and a rule delivers what is marked (table 7370). A connection can be passed on
 /// from there to its home only.
 /// </remarks>
 internal sealed class Forward : IRedirection
@@ -28,25 +28,27 @@ internal sealed class Forward : IRedirection
     private const uint RulePriority = 7370;
 
     private readonly RouteNetlink _route = RouteNetlink.Open();
-    private readonly SetElements _elements = new();
-    private readonly string _interface;
-    private readonly Dictionary<IPAddress, FourTupleSet> _destinations = [];
+    private readonly IPacketSwitch _switch;
+    private readonly int _interface;
+    private readonly HashSet<IPAddress> _destinations;
     private readonly ConcurrentDictionary<FourTuple, string> _homes = new();
 
     /// <param name="interfaceName">The interface that peers and the other hosts are behind, in the calling thread's network namespace.</param>
     /// <param name="others">The hosts that connections may be passed to.</param>
-    public Forward(string interfaceName, IEnumerable<OtherHost> others)
+    /// <param name="choice">What the switch is made of.</param>
+    public Forward(string interfaceName, IEnumerable<OtherHost> others, SwitchChoice choice = SwitchChoice.Automatic)
     {
-        _interface = interfaceName;
+        _destinations = [.. others.SelectMany(other => other.Addresses)];
         try
         {
-            foreach (IPAddress address in others.SelectMany(other => other.Addresses).Distinct())
-                _destinations[address] = MakeChain(address);
+            _interface = _route.Links.Get(interfaceName).Index;
+            _switch = PacketSwitch.Open(SwitchPlace.Forward, [interfaceName], out _, choice);
             TakeForeign();
         }
         catch
         {
-            Dispose();
+            _switch?.Dispose();
+            _route.Dispose();
             throw;
         }
     }
@@ -68,7 +70,7 @@ internal sealed class Forward : IRedirection
         {
             if (!_route.Routes.IsLocal(connection.Local.Address))
                 return new RedirectionPlan(Redirector.Origin, $"It is not known which host forwards the packets of {connection} to this host.");
-            if (destination.AddressFor(connection) is not { } address || !_destinations.ContainsKey(address))
+            if (destination.AddressFor(connection) is not { } address || !_destinations.Contains(address))
                 return new RedirectionPlan(Redirector.Origin, $"No address of {destination.Name} is known that packets of {connection} could be forwarded to.");
         }
 
@@ -79,13 +81,7 @@ internal sealed class Forward : IRedirection
     {
         IPAddress address = destination.AddressFor(connection)
             ?? throw new InvalidOperationException($"{destination.Name} has no address that packets of {connection} could be forwarded to.");
-        foreach ((IPAddress other, FourTupleSet set) in _destinations)
-        {
-            if (!other.Equals(address) && other.AddressFamily == address.AddressFamily)
-                _elements.Remove(set, connection);
-        }
-
-        _elements.Add(_destinations[address], connection);
+        _switch.Set(new SwitchEntry(connection, PacketTarget.Redirect(_interface, address)));
     }
 
     public void Divert(FourTuple connection) => Reclaim(connection);
@@ -108,14 +104,7 @@ internal sealed class Forward : IRedirection
             SendAway(connection, origin);
     }
 
-    public void Reclaim(FourTuple connection)
-    {
-        foreach ((IPAddress address, FourTupleSet set) in _destinations)
-        {
-            if (address.AddressFamily == connection.Local.Address.AddressFamily)
-                _elements.Remove(set, connection);
-        }
-    }
+    public void Reclaim(FourTuple connection) => _switch.Remove(connection);
 
     public void Leave(FourTuple connection) => _homes.TryRemove(connection, out _); // packets that come here go on to the owner
 
@@ -127,26 +116,8 @@ internal sealed class Forward : IRedirection
 
     public void Dispose()
     {
-        _elements.Dispose();
+        _switch.Dispose();
         _route.Dispose();
-    }
-
-    // One transaction: what is forwarded stays so.
-    private FourTupleSet MakeChain(IPAddress address)
-    {
-        string name = "to-" + Convert.ToHexStringLower(address.GetAddressBytes());
-        bool ipv6 = address.AddressFamily == AddressFamily.InterNetworkV6;
-        (string set, string type, string family) = ipv6 ? (name + "-6", "ipv6_addr", "ip6") : (name + "-4", "ipv4_addr", "ip");
-        LibNftables.Run($$"""
-            add table netdev {{TableName}}
-            add set netdev {{TableName}} {{name}}-4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; }
-            add set netdev {{TableName}} {{name}}-6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; }
-            add chain netdev {{TableName}} {{name}} { type filter hook ingress device "{{_interface}}" priority -490; }
-            flush chain netdev {{TableName}} {{name}}
-            add rule netdev {{TableName}} {{name}} {{family}} daddr . tcp dport . {{family}} saddr . tcp sport @{{set}} fwd {{family}} to {{address}} device "{{_interface}}"
-            """);
-
-        return new FourTupleSet(FourTupleSet.NFPROTO_NETDEV, TableName, name + "-");
     }
 
     private void TakeForeign()

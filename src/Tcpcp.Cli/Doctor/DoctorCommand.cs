@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Tcpcp.Linux;
 using Tcpcp.Linux.Features;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Cli.Doctor;
 
@@ -11,7 +12,7 @@ internal static class DoctorCommand
     private const string Help = """
         Can this host pass connections? Tries everything that tcpcp uses of the system, in this network namespace, and says what is missing
         and what to do about it. Lists rules that were left behind: entries of the gate (nftables, table inet tcpcp) without a frozen or dormant
-        socket, and the table of a hold whose process is gone (netdev tcpcp).
+        socket, and the packet switch of a hold whose process is gone. Says what packets are switched by, BPF or nftables, and what is switched.
 
         --clean removes what was left behind, and the whole gate if nothing is behind it. It never opens the gate of a frozen or dormant socket,
         nor anything while an agent runs here. Be sure before you use it: an entry without a socket may be the guard of a connection that was
@@ -39,7 +40,9 @@ internal static class DoctorCommand
     {
         FeatureReport[] features = [.. KernelFeatures.All.Select(feature => FeatureReport.Of(feature, feature.Probe()))];
         bool ready = features.All(feature => feature.IsPresent || feature.Need == "optional");
-        DoctorReport report = new(Environment.OSVersion.Version.ToString(), ready, features, null, null, []);
+        string packetSwitch = SwitchReport.NameOf(
+            features.Single(feature => feature.Name == KernelFeatures.TcxProgram).IsPresent ? SwitchMechanism.Bpf : SwitchMechanism.Nftables);
+        DoctorReport report = new(Environment.OSVersion.Version.ToString(), ready, features, packetSwitch, null, null, []);
         try
         {
             using RuleInspection inspection = new();

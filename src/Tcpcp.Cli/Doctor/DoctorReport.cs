@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Tcpcp.Linux.Features;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Cli.Doctor;
 
@@ -7,11 +8,12 @@ namespace Tcpcp.Cli.Doctor;
 /// <param name="Kernel">The kernel's version.</param>
 /// <param name="Ready">All that is needed to pass connections is there.</param>
 /// <param name="Features">What was probed.</param>
+/// <param name="PacketSwitch">What an agent's packet switches are made of here, unless its configuration says otherwise: bpf or nftables.</param>
 /// <param name="Rules">The rules of tcpcp; null: they cannot be read, see <paramref name="RulesUnreadable"/>.</param>
 /// <param name="RulesUnreadable">Why.</param>
 /// <param name="Removed">What <c>--clean</c> has removed.</param>
 internal sealed record DoctorReport(
-    string Kernel, bool Ready, IReadOnlyList<FeatureReport> Features, RuleReport? Rules, string? RulesUnreadable, IReadOnlyList<string> Removed);
+    string Kernel, bool Ready, IReadOnlyList<FeatureReport> Features, string PacketSwitch, RuleReport? Rules, string? RulesUnreadable, IReadOnlyList<string> Removed);
 
 /// <param name="Status">present, missing or not_permitted.</param>
 /// <param name="Need">always, agent or optional.</param>
@@ -44,9 +46,11 @@ internal sealed record FeatureReport(
 /// <param name="GatedSockets">Connections whose socket has the gate's mark: frozen or dormant.</param>
 /// <param name="Closed">Connections whose packets the gate drops.</param>
 /// <param name="AgentRuns">A process holds packets here.</param>
-/// <param name="HoldLeaked">A hold's table is there whose process is gone.</param>
+/// <param name="HoldLeaked">A hold's packet switch is there whose process is gone.</param>
+/// <param name="Switches">The installed packet switches.</param>
 internal sealed record RuleReport(
-    bool Gate, IReadOnlyList<string> GatedSockets, IReadOnlyList<ClosedReport> Closed, bool AgentRuns, bool HoldLeaked)
+    bool Gate, IReadOnlyList<string> GatedSockets, IReadOnlyList<ClosedReport> Closed, bool AgentRuns, bool HoldLeaked,
+    IReadOnlyList<SwitchReport> Switches)
 {
     public static RuleReport Of(RuleFindings findings) => new(
         findings.HasGate, [.. findings.Gated.Select(connection => connection.ToString())],
@@ -56,7 +60,9 @@ internal sealed record RuleReport(
             EntryUse.Agent => "agent",
             _ => "leaked",
         }))],
-        findings.AgentRuns, findings.HoldLeaked);
+        findings.AgentRuns, findings.HoldLeaked,
+        [.. findings.Switches.Select(one => new SwitchReport(one.Place.Name, SwitchReport.NameOf(one.Mechanism),
+            [.. one.Entries.Select(entry => new SwitchedReport(entry.Connection.ToString(), entry.Target.Verdict.ToString().ToLowerInvariant(), entry.Target.NextHop?.ToString()))]))]);
 
     [JsonIgnore]
     public bool HasLeaks => HoldLeaked || Closed.Any(entry => entry.Use == "leaked");
@@ -64,6 +70,17 @@ internal sealed record RuleReport(
 
 /// <param name="Use">gated: a frozen or dormant socket; agent: perhaps an open pass of the running agent; leaked: no socket behind it.</param>
 internal sealed record ClosedReport(string Connection, string Use);
+
+/// <param name="Name">forward: packets that go on to another host; hold: packets that wait here during a pass.</param>
+/// <param name="Mechanism">bpf or nftables.</param>
+internal sealed record SwitchReport(string Name, string Mechanism, IReadOnlyList<SwitchedReport> Entries)
+{
+    public static string NameOf(SwitchMechanism mechanism) => mechanism == SwitchMechanism.Bpf ? "bpf" : "nftables";
+}
+
+/// <param name="Verdict">pass, drop, hold or redirect.</param>
+/// <param name="NextHop">Where redirected packets go.</param>
+internal sealed record SwitchedReport(string Connection, string Verdict, string? NextHop);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
 [JsonSerializable(typeof(DoctorReport))]

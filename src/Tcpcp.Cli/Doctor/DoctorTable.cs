@@ -17,6 +17,7 @@ internal static class DoctorTable
         console.Write(table);
         foreach (FeatureReport feature in report.Features.Where(feature => !feature.IsPresent))
             console.MarkupLineInterpolated($"[yellow]{feature.Name}[/]: {feature.Detail}. {feature.Advice}");
+        console.MarkupLineInterpolated($"Packets of single connections are switched by {(report.PacketSwitch == "bpf" ? "BPF" : "nftables")}.");
         WriteRules(console, report);
         foreach (string removed in report.Removed)
             console.MarkupLineInterpolated($"Removed: {removed}.");
@@ -45,8 +46,15 @@ internal static class DoctorTable
             }}");
         }
 
+        foreach (SwitchReport one in rules.Switches)
+        {
+            console.MarkupLineInterpolated($"Packet switch '{one.Name}' ({one.Mechanism}): {one.Entries.Count} connections.");
+            foreach (SwitchedReport entry in one.Entries)
+                console.MarkupLineInterpolated($"  {entry.Connection}: {entry.Verdict}{(entry.NextHop is { } nextHop ? $" to {nextHop}" : "")}");
+        }
+
         if (rules.HoldLeaked)
-            console.MarkupLine("Hold: the table netdev tcpcp is there, and the process that held packets is gone: it drops packets.");
+            console.MarkupLine("Hold: its packet switch is there, and the process that held packets is gone: it drops packets.");
         if (rules.HasLeaks && report.Removed.Count == 0)
             console.MarkupLine("[yellow]'tcpcp doctor --clean' removes what is leaked.[/] An entry may be the guard of a connection that was " +
                 "passed away: as long as its packets still come to this host, opening it makes the kernel answer them with an RST.");

@@ -5,6 +5,7 @@ using Tcpcp.Gate;
 using Tcpcp.Linux.Diagnostics;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Nftables;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Cli.Doctor;
 
@@ -47,7 +48,7 @@ internal sealed class RuleInspection : IDisposable
                     connection, gated.Contains(connection) ? EntryUse.Gated : agent ? EntryUse.Agent : EntryUse.Leaked)),
             ],
             agent,
-            PacketHold.HasTable(_elements) && !agent);
+            [.. SwitchPlace.All.Select(Find).OfType<FoundSwitch>()]);
     }
 
     /// <summary>Removes what was left behind: never an entry of a frozen or dormant socket, nor anything of a running agent.</summary>
@@ -63,14 +64,17 @@ internal sealed class RuleInspection : IDisposable
 
         if (findings.HoldLeaked && !PacketHold.IsInUse(_route))
         {
-            PacketHold.RemoveTable(_elements);
-            removed.Add("the table netdev tcpcp of a hold");
+            PacketSwitch.Uninstall(SwitchPlace.Hold);
+            removed.Add("the packet switch of a hold");
         }
 
         if (RemoveUnusedGate())
             removed.Add("the table inet tcpcp: nothing is behind the gate");
         return removed;
     }
+
+    private static FoundSwitch? Find(SwitchPlace place) =>
+        PacketSwitch.Find(place) is { } found ? new FoundSwitch(place, found.Mechanism, [.. found.Entries.Select(one => one.Entry)]) : null;
 
     // The number is read first: a connection that is frozen from here on changes it, and the gate stays.
     private bool RemoveUnusedGate()
@@ -89,9 +93,15 @@ internal sealed class RuleInspection : IDisposable
 /// <param name="Gated">Sockets with the gate's mark: frozen or dormant.</param>
 /// <param name="Closed">Connections whose packets are dropped.</param>
 /// <param name="AgentRuns">A process holds packets here.</param>
-/// <param name="HoldLeaked">A hold's table is there whose process is gone.</param>
+/// <param name="Switches">The installed packet switches.</param>
 internal sealed record RuleFindings(
-    bool HasGate, IReadOnlyList<FourTuple> Gated, IReadOnlyList<ClosedEntry> Closed, bool AgentRuns, bool HoldLeaked)
+    bool HasGate, IReadOnlyList<FourTuple> Gated, IReadOnlyList<ClosedEntry> Closed, bool AgentRuns, IReadOnlyList<FoundSwitch> Switches)
 {
+    /// <summary>A hold's switch is there whose process is gone.</summary>
+    public bool HoldLeaked => !AgentRuns && Switches.Any(one => one.Place == SwitchPlace.Hold);
+
     public int Leaked => Closed.Count(entry => entry.Use == EntryUse.Leaked);
 }
+
+/// <summary>An installed packet switch.</summary>
+internal sealed record FoundSwitch(SwitchPlace Place, SwitchMechanism Mechanism, IReadOnlyList<SwitchEntry> Entries);

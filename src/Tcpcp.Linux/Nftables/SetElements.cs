@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Net;
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
 using Tcpcp.Linux.Netlink;
@@ -191,7 +190,7 @@ internal sealed class SetElements : IDisposable
         change ??= MakeChange(type, flags, set, connection);
         lock (_lock)
         {
-            WriteKey(_change.Repeat(change.Messages)[change.KeyAt..], connection);
+            FourTupleKey.Write(_change.Repeat(change.Messages)[change.KeyAt..], connection);
             return _socket.TryTransact(_change);
         }
     }
@@ -203,13 +202,13 @@ internal sealed class SetElements : IDisposable
             .Begin((ushort)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, new GenericHeader(set.Family, 0, 0));
         int afterKey = Element(message, set, connection).End().Bytes.Length; // the key is the last attribute of its message
         message.Begin(NFNL_MSG_BATCH_END, NetlinkFlags.None, batch).End();
-        return new ElementChange(message.Bytes.ToArray(), afterKey - KeyBytes(connection));
+        return new ElementChange(message.Bytes.ToArray(), afterKey - FourTupleKey.BytesOf(connection));
     }
 
     private static NetlinkMessage Element(NetlinkMessage message, FourTupleSet set, FourTuple connection)
     {
-        Span<byte> key = stackalloc byte[KeyBytes(connection)];
-        WriteKey(key, connection);
+        Span<byte> key = stackalloc byte[FourTupleKey.BytesOf(connection)];
+        FourTupleKey.Write(key, connection);
         return message.String(NFTA_SET_ELEM_LIST_TABLE, set.Table).String(NFTA_SET_ELEM_LIST_SET, set.NameFor(connection))
             .BeginNested(NFTA_SET_ELEM_LIST_ELEMENTS).BeginNested(NFTA_LIST_ELEM).BeginNested(NFTA_SET_ELEM_KEY)
             .Attribute(NFTA_DATA_VALUE, key)
@@ -217,7 +216,7 @@ internal sealed class SetElements : IDisposable
     }
 
     // The value of the first attribute on a path of nested ones; empty if there is none.
-    private static ReadOnlySpan<byte> Find(ReadOnlySpan<byte> attributes, params ReadOnlySpan<ushort> path)
+    internal static ReadOnlySpan<byte> Find(ReadOnlySpan<byte> attributes, params ReadOnlySpan<ushort> path)
     {
         if (path.IsEmpty)
             return attributes;
@@ -232,33 +231,12 @@ internal sealed class SetElements : IDisposable
 
     private static void ReadKeys(ReadOnlySpan<byte> attributes, bool ipv6, List<FourTuple> connections)
     {
-        int address = ipv6 ? 16 : 4;
         foreach (NetlinkAttribute element in new NetlinkAttributes(Find(attributes, NFTA_SET_ELEM_LIST_ELEMENTS)))
         {
-            ReadOnlySpan<byte> key = Find(element.Value, NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE);
-            if (key.Length == 2 * (address + 4))
-                connections.Add(new FourTuple(EndPoint(key, address), EndPoint(key[(address + 4)..], address)));
+            if (FourTupleKey.TryRead(Find(element.Value, NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE), ipv6, out FourTuple connection))
+                connections.Add(connection);
         }
     }
-
-    private static IPEndPoint EndPoint(ReadOnlySpan<byte> key, int address) =>
-        new(new IPAddress(key[..address]), BinaryPrimitives.ReadUInt16BigEndian(key[address..]));
-
-    // A concatenation: each part padded to four bytes, in network byte order.
-    private static void WriteKey(Span<byte> key, FourTuple connection)
-    {
-        int half = KeyBytes(connection) / 2;
-        WriteEnd(key[..half], connection.Local);
-        WriteEnd(key[half..], connection.Peer);
-    }
-
-    private static void WriteEnd(Span<byte> key, IPEndPoint end)
-    {
-        end.Address.TryWriteBytes(key, out int address);
-        BinaryPrimitives.WriteUInt32BigEndian(key[address..], (uint)end.Port << 16);
-    }
-
-    private static int KeyBytes(FourTuple connection) => connection.IsIPv6 ? 40 : 16;
 
     // struct nfgenmsg
     [KernelHeader("linux/netfilter/nfnetlink.h", Structure = "struct nfgenmsg", Fields = "nfgen_family version res_id")]

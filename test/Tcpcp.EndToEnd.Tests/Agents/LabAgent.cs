@@ -68,6 +68,7 @@ internal sealed class LabAgent : IAsyncDisposable
                 ["origin"] = otherName, ["applications"] = new JsonArray("*"), ["addresses"] = new JsonArray("*"), ["ports"] = new JsonArray("*"),
             }),
             ["redirection"] = redirection,
+            ["packet-switch"] = System.Environment.GetEnvironmentVariable("TCPCP_TEST_SWITCH") ?? "auto",
             ["local"] = new JsonObject
             {
                 ["socket"] = Path.Combine(directory, name, "agent.sock"), ["applications-group"] = ApplicationsGroup, ["operators-group"] = "root",

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Tcpcp.Linux.Processes;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.EndToEnd.Tests.Agents;
 
@@ -11,15 +12,34 @@ public sealed class PassCommandTests(LabCertificates certificates)
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
     [Theory]
-    [InlineData(AgentLab.Takeover)]
-    [InlineData(AgentLab.Forward)]
-    public async Task A_connection_of_the_smallest_sample_goes_there_and_back(string redirection)
+    [InlineData(AgentLab.Takeover, "bpf")]
+    [InlineData(AgentLab.Takeover, "nftables")]
+    [InlineData(AgentLab.Forward, "bpf")]
+    [InlineData(AgentLab.Forward, "nftables")]
+    public async Task A_connection_of_the_smallest_sample_goes_there_and_back(string redirection, string packetSwitch)
     {
-        await using AgentLab lab = await AgentLab.StartAsync(certificates, redirection);
+        await using AgentLab lab = await AgentLab.StartAsync(certificates, redirection, one => Configure(one, packetSwitch));
         await Task.WhenAll(StartSampleAsync(lab.A), StartSampleAsync(lab.B));
         EchoConversation conversation = await lab.ConverseAsync();
         await PassAsync(lab.A, lab.B, conversation);
         await PassAsync(lab.B, lab.A, conversation);
+        await lab.FinishAsync();
+    }
+
+    [Theory]
+    [InlineData("bpf")]
+    [InlineData("nftables")]
+    public async Task Packets_are_forwarded_on_while_the_agent_of_their_home_is_dead_and_the_next_one_takes_that_over(string packetSwitch)
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, configure: one => Configure(one, packetSwitch));
+        EchoConversation conversation = await lab.ConverseAsync();
+        await PassAsync(lab.A, lab.B, conversation);
+        await lab.A.KillAsync();
+        await conversation.ProgressAsync(200_000);
+        await lab.A.StartAsync();
+        await conversation.ProgressAsync(200_000);
+        await PassAsync(lab.B, lab.A, conversation);
+        Assert.Empty(lab.A.Host.Run(() => PacketSwitch.Find(SwitchPlace.Forward))!.Value.Entries);
         await lab.FinishAsync();
     }
 
@@ -94,6 +114,12 @@ public sealed class PassCommandTests(LabCertificates certificates)
         await conversation.FinishAsync();
         await lab.AssertNothingIsLeftAsync();
         AgentLab.AssertClean(await lab.JudgeAsync());
+    }
+
+    private static void Configure(AgentLab lab, string packetSwitch)
+    {
+        foreach (LabAgent agent in (LabAgent[])[lab.A, lab.B])
+            agent.Configuration["packet-switch"] = packetSwitch;
     }
 
     private static async Task PassAsync(LabAgent from, LabAgent to, EchoConversation conversation)

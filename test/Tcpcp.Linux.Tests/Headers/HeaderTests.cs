@@ -7,7 +7,11 @@ namespace Tcpcp.Linux.Tests.Headers;
 public class HeaderTests
 {
     // What came into the headers late: a machine with older ones cannot check it.
-    private static readonly string[] s_young = ["SO_BUF_LOCK", "SOCK_SNDBUF_LOCK", "SOCK_RCVBUF_LOCK", "SO_NETNS_COOKIE", "P_PIDFD", "TCP_AO_INFO"];
+    private static readonly string[] s_young =
+    [
+        "SO_BUF_LOCK", "SOCK_SNDBUF_LOCK", "SOCK_RCVBUF_LOCK", "SO_NETNS_COOKIE", "P_PIDFD", "TCP_AO_INFO",
+        "BPF_TCX_INGRESS", "BPF_F_BEFORE", "BPF_F_AFTER", "BPF_F_LINK",
+    ];
 
     private static Type[] Types { get; } =
         [.. typeof(KernelHeaderAttribute).Assembly.GetTypes().Where(type => type.GetCustomAttribute<KernelHeaderAttribute>() is not null)];

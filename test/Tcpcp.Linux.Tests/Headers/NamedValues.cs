@@ -1,5 +1,6 @@
 using System.Reflection;
 using Tcpcp.Core;
+using Tcpcp.Linux.Bpf;
 using Tcpcp.Linux.Devices;
 using Tcpcp.Linux.Diagnostics;
 using Tcpcp.Linux.Namespaces;
@@ -24,6 +25,15 @@ internal static class NamedValues
             Of(NetlinkFlags.Append, "NLM_F_APPEND"),
             Of<NetlinkMessage>("HeaderBytes", "sizeof(struct nlmsghdr)"), Of<NetlinkMessage>("AttributeHeaderBytes", "sizeof(struct nlattr)"),
         ],
+        ["linux/bpf.h"] =
+        [
+            Of(BpfCommand.MapCreate, "BPF_MAP_CREATE"), Of(BpfCommand.MapUpdate, "BPF_MAP_UPDATE_ELEM"), Of(BpfCommand.MapDelete, "BPF_MAP_DELETE_ELEM"),
+            Of(BpfCommand.ProgramLoad, "BPF_PROG_LOAD"), Of(BpfCommand.Pin, "BPF_OBJ_PIN"), Of(BpfCommand.OpenPin, "BPF_OBJ_GET"),
+            Of(BpfCommand.ObjectInformation, "BPF_OBJ_GET_INFO_BY_FD"), Of(BpfCommand.MapLookupBatch, "BPF_MAP_LOOKUP_BATCH"), Of(BpfCommand.MapUpdateBatch, "BPF_MAP_UPDATE_BATCH"),
+            Of(BpfCommand.LinkCreate, "BPF_LINK_CREATE"), Of(BpfCommand.LinkUpdate, "BPF_LINK_UPDATE"), Of(BpfCommand.LinkDetach, "BPF_LINK_DETACH"),
+            Of<BpfObjectFile>("InstructionBytes", "sizeof(struct bpf_insn)"), Of<BpfObjectFile>("LoadImmediate64", "BPF_LD | BPF_DW | BPF_IMM"),
+        ],
+        ["sys/syscall.h"] = [HeaderAssertion.Equal("BpfSystemCalls.Number", "SYS_bpf", BpfSystemCalls.Number)],
         ["linux/neighbour.h"] =
         [
             Of(NeighbourState.Incomplete, "NUD_INCOMPLETE"), Of(NeighbourState.Reachable, "NUD_REACHABLE"), Of(NeighbourState.Stale, "NUD_STALE"),

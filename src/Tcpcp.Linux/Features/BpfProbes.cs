@@ -1,0 +1,21 @@
+using Tcpcp.Linux.Bpf;
+using Tcpcp.Linux.Switching;
+
+namespace Tcpcp.Linux.Features;
+
+/// <summary>Probes of bpf(2).</summary>
+internal static class BpfProbes
+{
+    private const int Loopback = 1; // of every network namespace
+
+    /// <summary>Loads the packet switch's program and puts it at the hook of the loopback interface, where it has no entries and lets everything pass.</summary>
+    public static FeatureFinding TcxProgram()
+    {
+        if (!PinnedSwitch.IsMounted())
+            return FeatureFinding.Missing("no BPF file system is mounted");
+        using BpfHashMap<BpfConnection, BpfTarget> map = BpfHashMap<BpfConnection, BpfTarget>.Create("probe", capacity: 1);
+        using TcxProgram program = BpfPacketSwitch.Load(map);
+        using TcxLink link = TcxLink.Attach(program, Loopback, before: null);
+        return FeatureFinding.Present;
+    }
+}
