@@ -4,7 +4,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/eng/install.sh"
 . "$here/eng/build.sh"
-own_network=()
+own_namespace=()
 build_baseline() {
     need "libnftables1:/usr/lib/*/libnftables.so.1" gcc:gcc
     mkdir -p "$here/artifacts/bench"
@@ -15,14 +15,16 @@ build_baseline() {
 case " $* " in
     *" kernel "*)
         build_baseline
-        own_network=(unshare --net --)
+        own_namespace=(unshare --net --)
         ;;
     *" agent "*)
         build_baseline
         build_tcpcp
+        # As the service's unit has it: a BPF file system.
+        own_namespace=(unshare --mount -- sh -c 'mount -t bpf bpf /sys/fs/bpf && exec "$@"' sh)
         ;;
     *" redirect "*) need "libnftables1:/usr/lib/*/libnftables.so.1" ;;
     *) build_tcpcp ;;
 esac
 build_quietly dotnet build "$here/bench/Tcpcp.Bench" -c Release -v q -nologo
-TCPCP=$tcpcp exec "${own_network[@]}" "$here/artifacts/bin/Tcpcp.Bench/release/Tcpcp.Bench" "$@"
+TCPCP=$tcpcp exec "${own_namespace[@]}" "$here/artifacts/bin/Tcpcp.Bench/release/Tcpcp.Bench" "$@"

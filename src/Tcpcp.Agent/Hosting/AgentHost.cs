@@ -28,8 +28,7 @@ internal sealed class AgentHost : IAsyncDisposable
     private readonly PassClaims _claims;
     private readonly CancellationTokenSource _stopping = new();
     private LocalServer? _local;
-    private AgentServer? _server;
-    private MetricsExport? _export;
+    private PreparedServer? _server;
 
     private AgentHost(AgentConfiguration configuration, ILogger log, FileJournal journal, PassTelemetry telemetry)
     {
@@ -59,7 +58,7 @@ internal sealed class AgentHost : IAsyncDisposable
     public IReadOnlyDictionary<string, DestinationChannel> Channels => _channels;
 
     /// <summary>Where agents reach it.</summary>
-    public IPEndPoint EndPoint => _server!.EndPoint;
+    public IPEndPoint EndPoint => _server!.Server.EndPoint;
 
     /// <exception cref="IOException">The journal, an address or the local socket cannot be used; the message says why.</exception>
     public static async Task<AgentHost> StartAsync(AgentConfiguration configuration, ILogger log, PassObserver? observer = null)
@@ -67,20 +66,30 @@ internal sealed class AgentHost : IAsyncDisposable
         PassTelemetry telemetry = new(log, observer);
         FileJournal journal = FileJournal.Open(configuration.JournalDirectory);
         AgentHost? agent = null;
+        // Beside what is set up in the kernel, which waits more than it works.
+        Task<PreparedServer> preparing = Task.Run(() =>
+            PreparedServer.New(configuration, journal, telemetry, (link, peer, cancellationToken) => agent!._destination.ServeAsync(link, peer, cancellationToken)));
         try
         {
             if (journal.Damage is { } damage)
                 log.JournalDamaged(damage);
             agent = new AgentHost(configuration, log, journal, telemetry);
-            await agent.StartAsync();
+            agent._server = await preparing;
+            await agent.StartAsync(agent._server);
             return agent;
         }
         catch
         {
             if (agent is not null)
+            {
                 await agent.DisposeAsync();
+            }
             else
+            {
+                await preparing.ContinueWith(prepared => prepared.IsCompletedSuccessfully ? prepared.Result.DisposeAsync().AsTask() : Task.CompletedTask, TaskScheduler.Default).Unwrap();
                 journal.Dispose();
+            }
+
             throw;
         }
     }
@@ -101,25 +110,22 @@ internal sealed class AgentHost : IAsyncDisposable
             await _server.DisposeAsync();
         foreach (DestinationChannel channel in _channels.Values)
             channel.Dispose();
-        _export?.Dispose();
         _host.Dispose();
         _journal.Dispose();
         Telemetry.Dispose();
         _stopping.Dispose();
     }
 
-    private async Task StartAsync()
+    private async Task StartAsync(PreparedServer server)
     {
-        AgentCredentials credentials = AgentCredentials.Open(_configuration.Certificates, Telemetry.Observe);
         foreach (ConfiguredDestination destination in _configuration.Destinations)
         {
             _channels[destination.Host.Name] = new DestinationChannel(
-                new DestinationAddress(destination.Host.Name, destination.Address), _configuration.Listen.Address, credentials, Telemetry.Observe);
+                new DestinationAddress(destination.Host.Name, destination.Address), _configuration.Listen.Address, server.Credentials, Telemetry.Observe);
         }
 
         AgentOperations operations = new(this);
         operations.AddGauges();
-        _export = new MetricsExport(_configuration);
 
         // First the passes of an earlier agent: no answer may be given that does not know of them, and no pass of their connections may begin.
         List<JournalRecord> ofOrigin = [];
@@ -138,16 +144,7 @@ internal sealed class AgentHost : IAsyncDisposable
         }
 
         _destination.OpenUnneededGates(ofOrigin.SelectMany(record => record.Connections).Select(EndPointWire.FromMessage));
-        _server = await AgentServer.StartAsync(new AgentServerOptions
-        {
-            EndPoint = _configuration.Listen,
-            Credentials = credentials,
-            Serve = _destination.ServeAsync,
-            Describe = () => new PingReply { AgentVersion = AgentVersion.Current, HostName = _configuration.Name, Incarnation = Google.Protobuf.ByteString.CopyFrom(_journal.Incarnation.ToByteArray()) },
-            Observer = Telemetry.Observe,
-            Listen = _export.Listen,
-            Map = _export.Map,
-        });
+        await server.Server.StartAsync();
         _local = LocalServer.Start(
             new LocalServices
             {
@@ -169,7 +166,7 @@ internal sealed class AgentHost : IAsyncDisposable
                 MaxClients = _configuration.MaxClients,
             },
             what => _log.Local(what.Kind, what.Program, what.ProcessId, what.Detail));
-        _export.Ready(() => _stopping.IsCancellationRequested ? "The agent stops." : null);
+        server.Export.Ready(() => _stopping.IsCancellationRequested ? "The agent stops." : null);
         foreach (JournalRecord record in ofOrigin)
             _ = RecoverAsync(record);
         foreach (DestinationChannel channel in _channels.Values)

@@ -61,15 +61,16 @@ internal sealed class AgentServer : IAsyncDisposable
     /// <summary>Origins' streams that are open now.</summary>
     public int OpenStreams => _open.Streams;
 
+    /// <summary>Makes a server that does not listen yet.</summary>
+    public static AgentServer Prepare(AgentServerOptions options) => new(options);
+
     /// <exception cref="IOException">The address cannot be listened on.</exception>
     public static async Task<AgentServer> StartAsync(AgentServerOptions options)
     {
-        AgentServer server = new(options);
+        AgentServer server = Prepare(options);
         try
         {
-            await server._application.StartAsync();
-            string address = server._application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-            server.EndPoint = new IPEndPoint(options.EndPoint.Address, new Uri(address).Port);
+            await server.StartAsync();
             return server;
         }
         catch
@@ -77,6 +78,14 @@ internal sealed class AgentServer : IAsyncDisposable
             await server.DisposeAsync();
             throw;
         }
+    }
+
+    /// <exception cref="IOException">The address cannot be listened on.</exception>
+    public async Task StartAsync()
+    {
+        await _application.StartAsync();
+        string address = _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        EndPoint = new IPEndPoint(_options.EndPoint.Address, new Uri(address).Port);
     }
 
     public async ValueTask DisposeAsync()
