@@ -40,7 +40,7 @@ internal static class AgentProgram
         {
             if (line.Split(' ') is not ["want", { } application, { } destination])
                 continue;
-            await foreach (WantedOutcome outcome in server.PassWantedAsync(application, new WantedPasses { AdmitAsync = _ => new(destination) }, CancellationToken.None))
+            await foreach (WantedOutcome outcome in server.PassWantedAsync(application, new WantedPasses { AdmitAsync = (_, _) => new(destination) }, CancellationToken.None))
                 Console.WriteLine($"passed {outcome.Result.Failure} {outcome.Result.Owner} {outcome.Result.Detail}");
         }
     }

@@ -140,6 +140,14 @@ internal sealed class AgentBenchmark : IAsyncDisposable
     private async Task DrainAsync()
     {
         _peer.Connect(DrainedConnections);
+        await DrainAsync(EchoApplication.GroupedName, $"in passes of {EchoApplication.GroupSize}");
+        await DrainAsync(EchoApplication.Name, "one by one");
+        foreach (BenchAgent agent in _agents)
+            Limit($"agent of {agent.Name} after {4 * (DrainWarmUps + Drains) * DrainedConnections:N0} connections, resident at most", agent.MemoryMegabytes("VmHWM"), "MB", 150);
+    }
+
+    private async Task DrainAsync(string application, string manner)
+    {
         List<double>[] each = [[], []], blackouts = [[], []];
         (double Agents, double Applications) before = ProcessorTime();
         for (int drain = 0; drain < DrainWarmUps + Drains; drain++)
@@ -148,7 +156,8 @@ internal sealed class AgentBenchmark : IAsyncDisposable
             {
                 await _peer.EchoAsync();
                 await Task.Delay(s_idle);
-                (TimeSpan time, List<double> measured) = await (way == 0 ? Home.DrainAsync(Other.Name, DrainedConnections) : Other.DrainAsync(Home.Name, DrainedConnections));
+                (BenchAgent from, BenchAgent to) = way == 0 ? (Home, Other) : (Other, Home);
+                (TimeSpan time, List<double> measured) = await from.DrainAsync(to.Name, application, DrainedConnections);
                 if (drain < DrainWarmUps)
                     continue;
                 each[way].Add(time.TotalMicroseconds / DrainedConnections);
@@ -160,19 +169,18 @@ internal sealed class AgentBenchmark : IAsyncDisposable
 
         await _peer.EchoAsync();
         (double Agents, double Applications) after = ProcessorTime();
-        int passes = 2 * (DrainWarmUps + Drains) * DrainedConnections;
+        int passed = 2 * (DrainWarmUps + Drains) * DrainedConnections;
         foreach ((string way, int number) in new[] { ("there", 0), ("back", 1) })
         {
-            Print($"drain of 5,000 idle connections, {way}, wall time each (median)", Median(each[number]), "us", "3,000 a second", 1e6 / 3000, goal: 1);
-            Print($"drain of 5,000 idle connections, {way}, wall time each (median)", Median(each[number]), "us", "C, the kernel's part", Median(_kernelMicroseconds), goal: null);
-            Limit($"drain of 5,000 idle connections, {way}, blackout (p99)", Percentile99(blackouts[number]), "us", 50_000);
+            string name = $"drain of 5,000 idle connections {manner}, {way}";
+            Print($"{name}, wall time each (median)", Median(each[number]), "us", "3,000 a second", 1e6 / 3000, goal: 1);
+            Print($"{name}, wall time each (median)", Median(each[number]), "us", "C, the kernel's part", Median(_kernelMicroseconds), goal: null);
+            Limit($"{name}, blackout (p99)", Percentile99(blackouts[number]), "us", 50_000);
         }
 
         double kernel = Median(_kernelProcessorMicroseconds);
-        Print("drain, processor time of both agents, each", (after.Agents - before.Agents) / passes, "us", "C, the kernel's part", kernel, goal: null);
-        Print("drain, processor time of both applications, each", (after.Applications - before.Applications) / passes, "us", "C, the kernel's part", kernel, goal: null);
-        foreach (BenchAgent agent in _agents)
-            Limit($"agent of {agent.Name} after {passes:N0} passes, resident at most", agent.MemoryMegabytes("VmHWM"), "MB", 150);
+        Print($"drain {manner}, processor time of both agents, each", (after.Agents - before.Agents) / passed, "us", "C, the kernel's part", kernel, goal: null);
+        Print($"drain {manner}, processor time of both applications, each", (after.Applications - before.Applications) / passed, "us", "C, the kernel's part", kernel, goal: null);
     }
 
     private void PassInKernel()

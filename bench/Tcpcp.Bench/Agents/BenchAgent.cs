@@ -41,7 +41,7 @@ internal sealed class BenchAgent : IAsyncDisposable
     {
         BenchAgent agent = new(tcpcp, directory, host);
         await agent.RunAsync("cert", "host", host.Name, "--authority", directory, "--out", agent.Files);
-        string policy = $$"""[{ "origin": "{{other.Name}}", "applications": ["{{EchoApplication.Name}}"], "addresses": ["{{serviceAddress}}"], "ports": ["*"] }]""";
+        string policy = $$"""[{ "origin": "{{other.Name}}", "applications": ["{{EchoApplication.Name}}", "{{EchoApplication.GroupedName}}"], "addresses": ["{{serviceAddress}}"], "ports": ["*"] }]""";
         await File.WriteAllTextAsync(agent.Configuration, $$"""
             {
               "name": "{{host.Name}}",
@@ -95,7 +95,7 @@ internal sealed class BenchAgent : IAsyncDisposable
         });
         _operator = await AgentClient.ConnectAsync(new AgentClientOptions { Path = LocalSocket });
         long started = Stopwatch.GetTimestamp();
-        while (await _operator.GetStatusAsync() is not { Applications.Count: 1, Destinations: [{ IsConnected: true }] })
+        while (await _operator.GetStatusAsync() is not { Applications.Count: 2, Destinations: [{ IsConnected: true }] })
         {
             if (Stopwatch.GetElapsedTime(started) > s_limit)
                 throw new TimeoutException($"{Name} has no application or no link. {Log()}");
@@ -108,11 +108,12 @@ internal sealed class BenchAgent : IAsyncDisposable
         (await Operator.GetStatusAsync()).Destinations[0].RoundTrip ?? throw new InvalidOperationException($"{Name} got no answer to an empty call.");
 
     /// <summary>Passes all connections of the application, by the command that an operator types.</summary>
+    /// <param name="application">A name of the application.</param>
     /// <returns>The time of the command, and the blackouts that it reports.</returns>
-    public async Task<(TimeSpan Time, List<double> BlackoutMicroseconds)> DrainAsync(string to, int connections)
+    public async Task<(TimeSpan Time, List<double> BlackoutMicroseconds)> DrainAsync(string to, string application, int connections)
     {
         long started = Stopwatch.GetTimestamp();
-        await using ChildProcess drain = _host.Start(_tcpcp, ["drain", "--to", to, "--app", EchoApplication.Name, "--json", "--agent", LocalSocket]);
+        await using ChildProcess drain = _host.Start(_tcpcp, ["drain", "--to", to, "--app", application, "--json", "--agent", LocalSocket]);
         int exitCode = await drain.Exit;
         TimeSpan time = Stopwatch.GetElapsedTime(started);
         string[] lines = (await drain.Output!.Completed).Split('\n', StringSplitOptions.RemoveEmptyEntries);

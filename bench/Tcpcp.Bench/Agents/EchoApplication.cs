@@ -11,15 +11,27 @@ internal sealed class EchoApplication : IConnectionReceiver
 {
     public const string Name = "echo";
 
-    private readonly ConcurrentDictionary<FourTuple, EchoConnection> _connections = new();
+    /// <summary>The same application under a name by which it passes its connections in groups.</summary>
+    public const string GroupedName = "echo-grouped";
+
+    public const int GroupSize = 16;
+
+    private readonly string _name;
+    private readonly int _groupSize;
+    private readonly ConcurrentDictionary<FourTuple, EchoConnection> _connections;
+
+    private EchoApplication(string name, int groupSize, ConcurrentDictionary<FourTuple, EchoConnection> connections) =>
+        (_name, _groupSize, _connections) = (name, groupSize, connections);
 
     public static async Task RunAsync(IPEndPoint listen, string agentSocket)
     {
         await using AgentClient agent = await AgentClient.ConnectAsync(new AgentClientOptions { Path = agentSocket });
-        EchoApplication application = new();
+        ConcurrentDictionary<FourTuple, EchoConnection> connections = new();
+        EchoApplication application = new(Name, 1, connections);
         using TcpListener listener = new(listen);
         listener.Start();
         await agent.RegisterAsync(Name, application);
+        await agent.RegisterAsync(GroupedName, new EchoApplication(GroupedName, GroupSize, connections));
         while (true)
             application.Begin(await listener.AcceptSocketAsync(), epoch: 0);
     }
@@ -33,19 +45,20 @@ internal sealed class EchoApplication : IConnectionReceiver
     }
 
     public IReadOnlyList<PassOrder> FindConnections(IReadOnlyList<FourTuple> wanted) =>
-        [.. (wanted.Count == 0 ? [.. _connections.Keys] : wanted).Select(name => _connections.GetValueOrDefault(name)).OfType<EchoConnection>().Select(OrderOf)];
+        [.. (wanted.Count == 0 ? [.. _connections.Keys] : wanted).Select(name => _connections.GetValueOrDefault(name)).OfType<EchoConnection>()
+            .Chunk(_groupSize).Select(OrderOf)];
 
-    private PassOrder OrderOf(EchoConnection connection) => new()
+    private PassOrder OrderOf(EchoConnection[] group) => new()
     {
-        Sockets = [connection.Socket],
-        Application = Name,
-        Epoch = connection.Epoch,
+        Sockets = [.. group.Select(connection => connection.Socket)],
+        Application = _name,
+        Epoch = group.Max(connection => connection.Epoch),
         QuiesceAsync = async _ =>
         {
-            await connection.StopAsync();
+            await Task.WhenAll(group.Select(connection => connection.StopAsync()));
             return default;
         },
-        Resume = () => Begin(connection.Socket, connection.Epoch),
+        Resume = () => Array.ForEach(group, connection => Begin(connection.Socket, connection.Epoch)),
     };
 
     private void Begin(Socket socket, ulong epoch)

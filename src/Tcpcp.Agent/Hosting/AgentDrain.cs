@@ -7,13 +7,14 @@ using Tcpcp.Core;
 namespace Tcpcp.Agent.Hosting;
 
 /// <summary>
-/// One drain: its passes are begun as fast as the operator allows, a bounded number is under way at a time, and the rest runs on meanwhile. What cannot be passed
-/// goes on where it was, and is told by name.
+/// One drain: its passes are begun as fast as the operator allows, a bounded number of connections is under way at a time, and the rest runs on meanwhile. What cannot
+/// be passed goes on where it was, and is told by name; of connections that the application has passed together and one of which cannot be, the others are tried again
+/// one by one.
 /// </summary>
 internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposable
 {
     private readonly SemaphoreSlim _room = new(agent.Configuration.MaxFrozen);
-    private readonly Lock _lock = new();
+    private readonly SemaphoreSlim _entrance = new(1); // one takes its places at a time, or two could wait for each other's
     private DateTime _nextBegin = DateTime.MinValue;
     private int _turn;
     private int _done;
@@ -32,7 +33,11 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
         await all;
     }
 
-    public void Dispose() => _room.Dispose();
+    public void Dispose()
+    {
+        _room.Dispose();
+        _entrance.Dispose();
+    }
 
     private void Require()
     {
@@ -91,27 +96,74 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
             return;
         }
 
-        int expected = 0;
+        List<FourTuple> again = [];
         try
         {
-            WantedPasses wanted = new()
+            await foreach (WantedOutcome outcome in PassAsync(part.Application, part.Connections, stop))
             {
-                Connections = part.Connections,
-                Destination = order.Destinations.Count == 1 ? order.Destinations[0] : "",
-                AdmitAsync = AdmitAsync,
-            };
-            await foreach (WantedOutcome outcome in agent.Local.PassWantedAsync(part.Application, wanted, stop))
-            {
-                if (outcome.Destination.Length > 0) // else it was never admitted
-                    _room.Release();
-                Interlocked.Add(ref _total, outcome.Total - expected);
-                expected = outcome.Total;
-                Tell(progress, part, outcome.Connections, outcome.Destination, outcome.Result);
+                if (outcome.Count > 1 && MayBeOneOfThem(outcome.Result) && !stop.IsCancellationRequested)
+                    again.AddRange(outcome.Connections);
+                else
+                    Tell(progress, part, outcome.Connections, outcome.Destination, outcome.Result);
             }
         }
         catch (OperationRefusedException e)
         {
             Tell(progress, part, part.Connections, "", new PassResult(PassFailure.NoApplication, ConnectionOwner.Origin, e.Message));
+        }
+
+        await PassOneByOneAsync(part, again, progress, stop);
+    }
+
+    private async Task PassOneByOneAsync(DrainPart part, List<FourTuple> connections, ChannelWriter<DrainProgress> progress, CancellationToken stop)
+    {
+        HashSet<FourTuple> left = [.. connections];
+        foreach (FourTuple connection in connections)
+        {
+            if (!left.Remove(connection))
+                continue; // it went with another one, since the application insists
+            PassResult ended = new(PassFailure.NotPassable, ConnectionOwner.Origin, "The application does not have it any more.");
+            Interlocked.Decrement(ref _total); // it is counted again
+            try
+            {
+                bool isTold = false;
+                await foreach (WantedOutcome outcome in PassAsync(part.Application, [connection], stop))
+                {
+                    Interlocked.Add(ref _total, -outcome.Connections.Count(left.Remove));
+                    Tell(progress, part, outcome.Connections.Count > 0 ? outcome.Connections : [connection], outcome.Destination, outcome.Result);
+                    isTold = true;
+                }
+
+                if (!isTold)
+                    Tell(progress, part, [connection], "", ended);
+            }
+            catch (OperationRefusedException e)
+            {
+                Tell(progress, part, [connection], "", new PassResult(PassFailure.NoApplication, ConnectionOwner.Origin, e.Message));
+            }
+        }
+    }
+
+    // What a single connection, or its state, can be refused for.
+    private static bool MayBeOneOfThem(PassResult result) => result.Owner == ConnectionOwner.Origin && result.Failure is PassFailure.NotPassable or PassFailure.Conflict
+        or PassFailure.RestoreRefusedByKernel or PassFailure.InvalidSnapshot or PassFailure.RefusedByApplication or PassFailure.RefusedByPolicy;
+
+    private async IAsyncEnumerable<WantedOutcome> PassAsync(string application, IReadOnlyList<FourTuple> connections, [EnumeratorCancellation] CancellationToken stop)
+    {
+        int expected = 0;
+        WantedPasses wanted = new()
+        {
+            Connections = connections,
+            Destination = order.Destinations.Count == 1 ? order.Destinations[0] : "",
+            AdmitAsync = AdmitAsync,
+        };
+        await foreach (WantedOutcome outcome in agent.Local.PassWantedAsync(application, wanted, stop))
+        {
+            if (outcome.Destination.Length > 0) // else it was never admitted
+                _room.Release(PlacesOf(outcome.Count));
+            Interlocked.Add(ref _total, outcome.Total - expected);
+            expected = outcome.Total;
+            yield return outcome;
         }
     }
 
@@ -122,7 +174,7 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
         string destination = "";
         try
         {
-            destination = await AdmitAsync(stop);
+            destination = await AdmitAsync(1, stop);
             try
             {
                 result = await socket.PassAsync(agent, part.Application, destination);
@@ -140,40 +192,47 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
         Tell(progress, part, part.Connections, destination, result);
     }
 
-    // Waits for its turn by the operator's rate and for room, and takes the destinations in turn.
-    private async ValueTask<string> AdmitAsync(CancellationToken cancellationToken)
-    {
-        TimeSpan wait = TimeSpan.Zero;
-        int turn;
-        lock (_lock)
-        {
-            turn = _turn++;
-            if (order.Rate > 0)
-            {
-                DateTime now = DateTime.UtcNow;
-                _nextBegin = _nextBegin > now ? _nextBegin : now;
-                wait = _nextBegin - now;
-                _nextBegin += TimeSpan.FromSeconds(1.0 / order.Rate);
-            }
-        }
+    // A pass of more connections than may stand still takes all places.
+    private int PlacesOf(int connections) => Math.Min(connections, agent.Configuration.MaxFrozen);
 
-        await _room.WaitAsync(cancellationToken);
+    // Waits for its turn by the operator's rate and for room, and takes the destinations in turn.
+    private async ValueTask<string> AdmitAsync(int connections, CancellationToken cancellationToken)
+    {
+        int taken = 0;
+        await _entrance.WaitAsync(cancellationToken);
         try
         {
-            if (wait > TimeSpan.Zero)
-                await Task.Delay(wait, cancellationToken);
-            return order.Destinations[turn % order.Destinations.Count];
+            while (taken < PlacesOf(connections))
+            {
+                await _room.WaitAsync(cancellationToken);
+                taken++;
+            }
+
+            if (order.Rate > 0)
+            {
+                TimeSpan wait = _nextBegin - DateTime.UtcNow;
+                if (wait > TimeSpan.Zero)
+                    await Task.Delay(wait, cancellationToken);
+                _nextBegin = (wait > TimeSpan.Zero ? _nextBegin : DateTime.UtcNow) + TimeSpan.FromSeconds(1.0 / order.Rate);
+            }
+
+            return order.Destinations[_turn++ % order.Destinations.Count];
         }
         catch
         {
-            _room.Release();
+            if (taken > 0)
+                _room.Release(taken);
             throw;
+        }
+        finally
+        {
+            _entrance.Release();
         }
     }
 
     private void Tell(ChannelWriter<DrainProgress> progress, DrainPart part, IReadOnlyList<FourTuple> connections, string destination, PassResult result)
     {
-        int done = Interlocked.Increment(ref _done);
+        int done = Interlocked.Add(ref _done, Math.Max(connections.Count, 1));
         int total = Math.Max(done, Volatile.Read(ref _total));
         foreach (FourTuple? connection in connections.Count == 0 ? [null] : connections.Cast<FourTuple?>())
             progress.TryWrite(new DrainProgress(connection, part.Application, destination, result, result.Blackout, done, total));

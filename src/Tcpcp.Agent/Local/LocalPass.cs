@@ -63,7 +63,7 @@ internal sealed class LocalPass(LocalSession session, ulong request, PassConnect
         try
         {
             if (wanted is not null)
-                destination = await wanted.AdmitAsync(_cancelled.Token);
+                destination = await wanted.AdmitAsync(sockets.Count, _cancelled.Token);
             result = await session.Services.PassAsync(NewRequest(), destination, _cancelled.Token);
         }
         catch (OperationCanceledException)
@@ -86,7 +86,7 @@ internal sealed class LocalPass(LocalSession session, ulong request, PassConnect
             socket.Dispose();
         ended(this);
         session.Post(LocalMessages.Passed(request, _note?.Pass, result));
-        wanted?.Conclude(names, destination, result);
+        wanted?.Conclude(names, sockets.Count, destination, result);
     }
 
     private PassRequest NewRequest() => new()

@@ -103,7 +103,7 @@ internal sealed class SessionPasses
         if (question is null)
             session.Refuse(message, "Nobody wants these connections any more.");
         else
-            question.Expect((int)Math.Min(message.WillPass.Passes, int.MaxValue));
+            question.Expect((int)Math.Min(message.WillPass.Passes, int.MaxValue), (int)Math.Min(Math.Max(message.WillPass.Connections, message.WillPass.Passes), int.MaxValue));
     }
 
     /// <summary>The program has gone: what can still be given up is.</summary>

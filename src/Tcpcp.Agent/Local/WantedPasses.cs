@@ -11,12 +11,13 @@ internal sealed record WantedPasses
     /// <summary>Where they go, for the application's information; empty: to several hosts.</summary>
     public string Destination { get; init; } = "";
 
-    /// <summary>Waits until one more pass may begin, and gives the name of its destination. Called once a pass; the outcome of a pass for which it was called always
-    /// follows.</summary>
-    public required Func<CancellationToken, ValueTask<string>> AdmitAsync { get; init; }
+    /// <summary>Waits until one more pass, of so many connections, may begin, and gives the name of its destination. Called once a pass; the outcome of a pass for which
+    /// it was called always follows.</summary>
+    public required Func<int, CancellationToken, ValueTask<string>> AdmitAsync { get; init; }
 }
 
 /// <summary>What became of one pass that was wanted.</summary>
-/// <param name="Connections">Its connections.</param>
-/// <param name="Total">Passes that the application will make, as far as it has said.</param>
-internal readonly record struct WantedOutcome(IReadOnlyList<FourTuple> Connections, string Destination, PassResult Result, int Total);
+/// <param name="Connections">Its connections; none if one of them had ended when it began.</param>
+/// <param name="Count">How many connections it was admitted with.</param>
+/// <param name="Total">Connections that the application will pass, as far as it has said.</param>
+internal readonly record struct WantedOutcome(IReadOnlyList<FourTuple> Connections, int Count, string Destination, PassResult Result, int Total);

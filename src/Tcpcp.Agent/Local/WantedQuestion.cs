@@ -11,17 +11,19 @@ internal sealed class WantedQuestion(
     private readonly TaskCompletionSource _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
     private int _begun;
+    private int _begunConnections;
     private int _concluded;
     private int? _expected;
+    private int _expectedConnections;
     private bool _isEnded;
 
     public ulong Number => number;
 
-    /// <summary>How many passes the application makes.</summary>
-    public void Expect(int passes)
+    /// <summary>How many passes the application makes, and of how many connections in all.</summary>
+    public void Expect(int passes, int connections)
     {
         lock (_lock)
-            _expected = passes;
+            (_expected, _expectedConnections) = (passes, connections);
         _answered.TrySetResult();
         CompleteIfDone();
     }
@@ -37,21 +39,25 @@ internal sealed class WantedQuestion(
 
     /// <summary>Waits until the pass may begin.</summary>
     /// <exception cref="OperationCanceledException">It may not any more.</exception>
-    public async ValueTask<string> AdmitAsync(CancellationToken cancellationToken)
+    public async ValueTask<string> AdmitAsync(int connections, CancellationToken cancellationToken)
     {
         lock (_lock)
+        {
             _begun++;
+            _begunConnections += connections;
+        }
+
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stop);
         either.Token.ThrowIfCancellationRequested();
-        return await wanted.AdmitAsync(either.Token);
+        return await wanted.AdmitAsync(connections, either.Token);
     }
 
-    public void Conclude(IReadOnlyList<FourTuple> connections, string destination, PassResult result)
+    public void Conclude(IReadOnlyList<FourTuple> connections, int count, string destination, PassResult result)
     {
         lock (_lock)
         {
             _concluded++;
-            _outcomes.Writer.TryWrite(new WantedOutcome(connections, destination, result, Math.Max(_expected ?? 0, _begun)));
+            _outcomes.Writer.TryWrite(new WantedOutcome(connections, count, destination, result, Math.Max(_expectedConnections, _begunConnections)));
         }
 
         CompleteIfDone();

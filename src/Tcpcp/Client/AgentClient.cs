@@ -285,10 +285,10 @@ public sealed class AgentClient : IAsyncDisposable
         }
         finally
         {
-            await SayAsync(orders.Count); // also if the program's own code has failed: the operator waits
+            await SayAsync(orders.Count, orders.Sum(order => order.Sockets.Count)); // also if the program's own code has failed: the operator waits
         }
 
-        int expected = orders.Count;
+        int expected = orders.Count, connections = orders.Sum(order => order.Sockets.Count);
         await Task.WhenAll(orders.Select(async order =>
         {
             bool wasTaken = false;
@@ -302,11 +302,11 @@ public sealed class AgentClient : IAsyncDisposable
             }
 
             if (!wasTaken)
-                await SayAsync(Interlocked.Decrement(ref expected));
+                await SayAsync(Interlocked.Decrement(ref expected), Interlocked.Add(ref connections, -order.Sockets.Count));
         }));
 
-        async Task SayAsync(int passes) => await connection.PostAsync(
-            new LocalMessage { Request = message.Request, WillPass = new WillPass { Passes = (uint)passes } }, CancellationToken.None);
+        async Task SayAsync(int passes, int connections) => await connection.PostAsync(
+            new LocalMessage { Request = message.Request, WillPass = new WillPass { Passes = (uint)passes, Connections = (uint)connections } }, CancellationToken.None);
     }
 
     private async Task<AgentConnection?> ReconnectAsync()

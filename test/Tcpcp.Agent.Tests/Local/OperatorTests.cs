@@ -142,7 +142,7 @@ public sealed class OperatorTests
         });
         int admitted = 0;
         List<WantedOutcome> outcomes = [];
-        WantedPasses question = new() { Connections = [first.Name, second.Name], AdmitAsync = _ => new($"host-{(++admitted == 1 ? 'b' : 'c')}") };
+        WantedPasses question = new() { Connections = [first.Name, second.Name], AdmitAsync = (_, _) => new($"host-{(++admitted == 1 ? 'b' : 'c')}") };
         await foreach (WantedOutcome outcome in agent.Server.PassWantedAsync("app", question, CancellationToken.None))
             outcomes.Add(outcome);
         Assert.Equal([first.Name, second.Name], wanted);
@@ -163,7 +163,7 @@ public sealed class OperatorTests
         using CancellationTokenSource stop = new();
         WantedPasses question = new()
         {
-            AdmitAsync = async cancellationToken =>
+            AdmitAsync = async (_, cancellationToken) =>
             {
                 await stop.CancelAsync();
                 cancellationToken.ThrowIfCancellationRequested();
@@ -183,7 +183,7 @@ public sealed class OperatorTests
         await using ServedAgent agent = ServedAgent.Start();
         OperationRefusedException e = await Assert.ThrowsAsync<OperationRefusedException>(async () =>
         {
-            await foreach (WantedOutcome _ in agent.Server.PassWantedAsync("nobody", new WantedPasses { AdmitAsync = _ => new("host-b") }, CancellationToken.None))
+            await foreach (WantedOutcome _ in agent.Server.PassWantedAsync("nobody", new WantedPasses { AdmitAsync = (_, _) => new("host-b") }, CancellationToken.None))
                 Assert.Fail("Nothing can be passed.");
         });
         Assert.Contains("'nobody'", e.Message, StringComparison.Ordinal);
