@@ -91,7 +91,7 @@ internal sealed class BenchAgent : IAsyncDisposable
     {
         _application = _host.Start(Environment.ProcessPath!, ["agent-application", $"0.0.0.0:{port}", LocalSocket], new ChildOptions
         {
-            Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_TieredPGO"] = "0" }, // it is compiled for speed once, and not measured meanwhile
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_TieredPGO"] = "0", ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0" }, // it is compiled for speed once, and not measured meanwhile
         });
         _operator = await AgentClient.ConnectAsync(new AgentClientOptions { Path = LocalSocket });
         long started = Stopwatch.GetTimestamp();

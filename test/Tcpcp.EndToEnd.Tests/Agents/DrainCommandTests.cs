@@ -151,6 +151,27 @@ public sealed class DrainCommandTests(LabCertificates certificates)
         }
     }
 
+    [Fact]
+    public async Task Of_connections_that_are_passed_together_only_the_one_that_cannot_go_stays()
+    {
+        await using AgentLab lab = await AgentLab.StartAsync(certificates);
+        await using EchoApplication a = await EchoApplication.StartAsync(lab.A, EchoApplication.Name, AgentLab.Port);
+        await using EchoApplication b = await EchoApplication.StartAsync(lab.B, EchoApplication.Name);
+        IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(12, BytesPerSecond);
+        (a.GroupSize, a.Reluctant) = (4, conversations[5].Connection);
+
+        IReadOnlyList<JsonElement> reports = await lab.A.JsonAsync(1, "drain", "--to", LabAgent.NameB);
+        Assert.Equal(Names(conversations.Where(one => one != conversations[5])), Names(reports, "None"));
+        JsonElement stays = Assert.Single(reports, report => Outcome(report).Failure != "None");
+        Assert.Equal(("NotPassable", "Origin"), Outcome(stays));
+        Assert.Contains($"{a.Reluctant} is reluctant.", stays.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal(12, reports.Max(report => report.GetProperty("done").GetInt32()));
+        Assert.Equal(12, reports[^1].GetProperty("total").GetInt32());
+        Assert.True(lab.A.Owns(conversations[5].Connection));
+        Assert.Equal((1, 11), (a.Count, b.Count));
+        await lab.FinishAsync();
+    }
+
     private static IEnumerable<string> Names(IEnumerable<EchoConversation> conversations) =>
         conversations.Select(conversation => $"{conversation.Connection}").Order(StringComparer.Ordinal);
 

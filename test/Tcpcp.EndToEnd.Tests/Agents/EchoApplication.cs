@@ -27,6 +27,12 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
     /// <summary>Why its connections cannot go now; null: they can.</summary>
     public string? Reluctance { get; set; }
 
+    /// <summary>A connection that alone cannot go now.</summary>
+    public FourTuple? Reluctant { get; set; }
+
+    /// <summary>How many connections it passes together.</summary>
+    public int GroupSize { get; set; } = 1;
+
     /// <summary>Connections that it serves.</summary>
     public int Count => _connections.Count;
 
@@ -66,24 +72,30 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
         }
     }
 
-    public IReadOnlyList<PassOrder> FindConnections(IReadOnlyList<FourTuple> wanted) => [.. _connections.Select(one => new PassOrder
-    {
-        Sockets = [one.Key],
-        Application = _name,
-        Epoch = one.Value.Epoch,
-        QuiesceAsync = async _ =>
+    public IReadOnlyList<PassOrder> FindConnections(IReadOnlyList<FourTuple> wanted) =>
+        [.. _connections.Where(one => wanted.Count == 0 || wanted.Contains(NameOf(one.Key))).Chunk(GroupSize).Select(group => new PassOrder
         {
-            if (Reluctance is { } reluctance)
-                throw new InvalidOperationException(reluctance);
-            await one.Value.StopAsync();
-            return default;
-        },
-        Resume = () =>
-        {
-            if (!_connections.ContainsKey(one.Key)) // else it was reluctant, and never stopped
-                Begin(one.Key, one.Value.Epoch);
-        },
-    })];
+            Sockets = [.. group.Select(one => one.Key)],
+            Application = _name,
+            Epoch = group.Max(one => one.Value.Epoch),
+            QuiesceAsync = async _ =>
+            {
+                if (Reluctance is { } reluctance)
+                    throw new InvalidOperationException(reluctance);
+                if (group.Any(one => NameOf(one.Key) == Reluctant))
+                    throw new InvalidOperationException($"{Reluctant} is reluctant.");
+                await Task.WhenAll(group.Select(one => one.Value.StopAsync()));
+                return default;
+            },
+            Resume = () =>
+            {
+                foreach ((Socket socket, EchoTask echo) in group)
+                {
+                    if (!_connections.ContainsKey(socket)) // else it was reluctant, and never stopped
+                        Begin(socket, echo.Epoch);
+                }
+            },
+        })];
 
     public async ValueTask DisposeAsync()
     {
@@ -92,6 +104,8 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
         foreach (Socket socket in _connections.Keys)
             socket.Dispose();
     }
+
+    private static FourTuple NameOf(Socket socket) => new((IPEndPoint)socket.LocalEndPoint!, (IPEndPoint)socket.RemoteEndPoint!);
 
     private async Task AcceptAsync()
     {
