@@ -110,7 +110,7 @@ public sealed class DoctorTests : IAsyncLifetime
                 $"{one.GetProperty("name")} {one.GetProperty("mechanism")} {entry.GetProperty("connection")} {entry.GetProperty("verdict")} {entry.GetProperty("next_hop")}")));
         (_, string output, _) = await _host.RunAsync("doctor");
         Assert.Contains("Packets of single connections are switched by BPF.", output, StringComparison.Ordinal);
-        Assert.Contains($"Packet switch 'forward' ({mechanism}): 1 connections.", output, StringComparison.Ordinal);
+        Assert.Contains($"Packet switch 'forward' ({mechanism}): 1 connections, which other hosts own;", output, StringComparison.Ordinal);
         Assert.False((await _host.JsonAsync("doctor", "--clean")).GetProperty("rules").GetProperty("hold_leaked").GetBoolean());
         report = await _host.JsonAsync("doctor");
         Assert.Equal(["forward"], report.GetProperty("rules").GetProperty("switches").EnumerateArray().Select(one => one.GetProperty("name").GetString()));

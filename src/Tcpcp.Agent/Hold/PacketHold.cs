@@ -84,12 +84,16 @@ internal sealed class PacketHold : IDisposable
     /// <summary>Why BPF is not to be had; null: it is in use, or not wanted.</summary>
     public string? BpfObstacle { get; private init; }
 
-    /// <summary>Holds the connection's packets from now on.</summary>
-    public void Arm(FourTuple connection)
+    /// <summary>Holds the connections' packets from now on.</summary>
+    public void Arm(IReadOnlyList<FourTuple> connections)
     {
         lock (_lock)
-            _queues.TryAdd(connection, new HeldQueue(_maxBytes));
-        _switch.Set(new SwitchEntry(connection, _target));
+        {
+            foreach (FourTuple connection in connections)
+                _queues.TryAdd(connection, new HeldQueue(_maxBytes));
+        }
+
+        _switch.Set([.. connections.Select(connection => new SwitchEntry(connection, _target))]);
     }
 
     /// <summary>The highest acknowledgement number among the held packets.</summary>

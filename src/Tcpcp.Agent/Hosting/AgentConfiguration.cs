@@ -153,6 +153,7 @@ internal sealed record AgentConfiguration
             HoldBytes = reader.Number("bounds:hold-bytes", usual.HoldBytes, 4096, 1 << 30),
             ResolveBackOff = reader.Time("bounds:resolve-first", usual.ResolveBackOff, TimeSpan.FromMilliseconds(1), s_day),
             ResolveBackOffMax = reader.Time("bounds:resolve-longest", usual.ResolveBackOffMax, TimeSpan.FromMilliseconds(1), s_day),
+            CompareForwarded = reader.Time("bounds:compare-forwarded", usual.CompareForwarded, TimeSpan.FromMilliseconds(100), s_day),
             PacketSwitch = ReadSwitch(reader),
             MaxQueueBytes = reader.Number("limits:queue-bytes", usual.MaxQueueBytes, 4096, 1 << 30),
         };

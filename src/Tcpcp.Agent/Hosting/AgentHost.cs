@@ -24,11 +24,13 @@ internal sealed class AgentHost : IAsyncDisposable
     private readonly FileJournal _journal;
     private readonly HostServices _host;
     private readonly DestinationSide _destination;
+    private readonly ForwardingHome? _home;
     private readonly Dictionary<string, DestinationChannel> _channels = new(StringComparer.OrdinalIgnoreCase);
     private readonly PassClaims _claims;
     private readonly CancellationTokenSource _stopping = new();
     private LocalServer? _local;
     private PreparedServer? _server;
+    private EndReports? _endReports;
 
     private AgentHost(AgentConfiguration configuration, ILogger log, FileJournal journal, PassTelemetry telemetry)
     {
@@ -40,6 +42,8 @@ internal sealed class AgentHost : IAsyncDisposable
             name => others.GetValueOrDefault(name), telemetry.SpanOf);
         log.PacketSwitch(_host.Hold.Mechanism, _host.Hold.BpfObstacle is { } obstacle ? $" BPF is not to be had: {obstacle}" : "");
         _destination = new DestinationSide(_host, telemetry.Observe) { Policy = configuration.Policy, LinkObserver = telemetry.Observe };
+        if (_host.Redirection is Forward forward)
+            _home = new ForwardingHome(forward.Entries, _host.OriginPasses, others.Values, telemetry.Observe);
         _claims = new PassClaims(_host, _destination.FindReceiver, TakeUnexpected);
     }
 
@@ -68,7 +72,8 @@ internal sealed class AgentHost : IAsyncDisposable
         AgentHost? agent = null;
         // Beside what is set up in the kernel, which waits more than it works.
         Task<PreparedServer> preparing = Task.Run(() =>
-            PreparedServer.New(configuration, journal, telemetry, (link, peer, cancellationToken) => agent!._destination.ServeAsync(link, peer, cancellationToken)));
+            PreparedServer.New(configuration, journal, telemetry,
+            (link, peer, cancellationToken) => agent!._destination.ServeAsync(link, peer, cancellationToken), () => agent!._home));
         try
         {
             if (journal.Damage is { } damage)
@@ -106,6 +111,8 @@ internal sealed class AgentHost : IAsyncDisposable
         await _stopping.CancelAsync();
         if (_local is not null)
             await _local.DisposeAsync();
+        if (_endReports is not null)
+            await _endReports.DisposeAsync();
         if (_server is not null)
             await _server.DisposeAsync();
         foreach (DestinationChannel channel in _channels.Values)
@@ -171,7 +178,25 @@ internal sealed class AgentHost : IAsyncDisposable
             _ = RecoverAsync(record);
         foreach (DestinationChannel channel in _channels.Values)
             channel.KeepWarm();
+        if (_host.Redirection is Forward forward)
+            _endReports = StartEndReports(forward.Homes);
         _log.Ready(_configuration.Name, AgentVersion.Current, EndPoint.ToString(), _configuration.LocalSocket, _configuration.JournalDirectory, _journal.Incarnation);
+    }
+
+    private EndReports StartEndReports(KnownHomes homes)
+    {
+        EndReportTimes times = new()
+        {
+            All = _configuration.Bounds.CompareForwarded,
+            FirstPause = _configuration.Bounds.ResolveBackOff,
+            LongestPause = _configuration.Bounds.ResolveBackOffMax,
+        };
+        return EndReports.Start(
+            homes,
+            _channels.Values.Select(channel => new HomeReports(
+                channel, homes, _host.Sockets.List, () => new HashSet<FourTuple>(_destination.Connections.Concat(_host.OriginPasses.Connections)), times,
+                TimeProvider.System, (home, count) => _log.EndsTold(home, count))),
+            e => _log.Failed("The ends of connections that other hosts forward to here are not watched any more.", e));
     }
 
     private async Task RecoverAsync(JournalRecord record)

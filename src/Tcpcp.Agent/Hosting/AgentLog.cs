@@ -44,6 +44,9 @@ internal static partial class AgentLog
     [LoggerMessage(17, LogLevel.Information, "{Connection}: an earlier agent left it at {Record}; going on. [pass {Pass}]")]
     public static partial void Recovered(this ILogger log, FourTuple connection, string record, PassId pass);
 
+    [LoggerMessage(18, LogLevel.Debug, "{Home} does not forward {Count} connections any more, which have ended here.")]
+    public static partial void EndsTold(this ILogger log, string home, int count);
+
     [LoggerMessage(30, LogLevel.Information, "{Detail}")]
     public static partial void Link(this ILogger log, string detail);
 

@@ -53,6 +53,7 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
         new("bounds:hold-bytes", "16777216", "How many bytes of packets are held for a connection; more is dropped, and the peer sends it again."),
         new("bounds:resolve-first", "50ms", "First pause between two questions about a verdict; it doubles."),
         new("bounds:resolve-longest", "5s", "Longest pause between two questions."),
+        new("bounds:compare-forwarded", "60s", "How often the connections here are compared with all that others forward to this host. Ends are told at once; this finds what was missed."),
         new("metrics:listen", ConfigurationKey.None, "Address and port of /metrics and /healthz (plain HTTP).", "Anybody who reaches it can read it."),
         new("metrics:otlp", ConfigurationKey.None, "Address of an OpenTelemetry collector (OTLP over HTTP) that gets traces and metrics."),
         new("log-level", "information", "trace, debug, information, warning, error or critical."),

@@ -1,5 +1,6 @@
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Core.Wire;
 
 namespace Tcpcp.Agent.Hosting;
@@ -8,8 +9,9 @@ namespace Tcpcp.Agent.Hosting;
 internal sealed record PreparedServer(AgentCredentials Credentials, MetricsExport Export, AgentServer Server) : IAsyncDisposable
 {
     /// <param name="serve">Serves an origin's stream.</param>
+    /// <param name="home">Answers what is forwarded; null: nothing is.</param>
     /// <exception cref="CertificateException">The files of the certificate cannot be used.</exception>
-    public static PreparedServer New(AgentConfiguration configuration, FileJournal journal, PassTelemetry telemetry, PassServing serve)
+    public static PreparedServer New(AgentConfiguration configuration, FileJournal journal, PassTelemetry telemetry, PassServing serve, Func<IForwardingHome?> home)
     {
         AgentCredentials credentials = AgentCredentials.Open(configuration.Certificates, telemetry.Observe);
         MetricsExport export = new(configuration);
@@ -24,6 +26,7 @@ internal sealed record PreparedServer(AgentCredentials Credentials, MetricsExpor
                 HostName = configuration.Name,
                 Incarnation = Google.Protobuf.ByteString.CopyFrom(journal.Incarnation.ToByteArray()),
             },
+            Home = home,
             Observer = telemetry.Observe,
             Listen = export.Listen,
             Map = export.Map,

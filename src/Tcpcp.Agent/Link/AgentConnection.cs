@@ -7,8 +7,11 @@ using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Tcpcp.Agent.Passing;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
+using ForwardedConnection = Tcpcp.Agent.Redirection.ForwardedConnection;
+using FourTuple = Tcpcp.Core.FourTuple;
 using PassingClient = Tcpcp.Core.Wire.Passing.PassingClient;
 
 namespace Tcpcp.Agent.Link;
@@ -111,15 +114,44 @@ internal sealed class AgentConnection : IDisposable
     }
 
     /// <exception cref="LinkException">There was no answer.</exception>
-    public async Task<PingReply> PingAsync(CancellationToken cancellationToken)
+    public Task<PingReply> PingAsync(CancellationToken cancellationToken) =>
+        AskAsync(async () => await _client.PingAsync(new PingRequest(), cancellationToken: cancellationToken));
+
+    /// <summary>Asks a home what it forwards to this host.</summary>
+    /// <param name="named">Of these; empty: of all.</param>
+    /// <exception cref="LinkException">There was no answer.</exception>
+    public Task<IReadOnlyList<ForwardedConnection>> ListForwardedAsync(IEnumerable<FourTuple> named, CancellationToken cancellationToken) => AskAsync(async () =>
+    {
+        ForwardedRequest request = new() { Connections = { named.Select(EndPointWire.ToMessage) } };
+        using AsyncServerStreamingCall<ForwardedReply> call = _client.Forwarded(request, cancellationToken: cancellationToken);
+        List<ForwardedConnection> forwarded = [];
+        await foreach (ForwardedReply part in call.ResponseStream.ReadAllAsync(cancellationToken))
+            forwarded.AddRange(ForwardingMessages.FromMessages(part.Connections));
+        return (IReadOnlyList<ForwardedConnection>)forwarded;
+    });
+
+    /// <summary>Says to a home that connections have ended.</summary>
+    /// <returns>Those that are forwarded still.</returns>
+    /// <exception cref="LinkException">There was no answer.</exception>
+    public Task<IReadOnlyList<FourTuple>> EndForwardedAsync(IEnumerable<ForwardedConnection> ended, CancellationToken cancellationToken) => AskAsync(async () =>
+    {
+        EndedRequest request = new() { Connections = { ended.Select(ForwardingMessages.ToMessage) } };
+        return ForwardingMessages.FromMessages((await _client.EndedAsync(request, cancellationToken: cancellationToken)).Standing);
+    });
+
+    private async Task<T> AskAsync<T>(Func<Task<T>> ask)
     {
         try
         {
-            return await _client.PingAsync(new PingRequest(), cancellationToken: cancellationToken);
+            return await ask();
         }
         catch (RpcException e)
         {
             throw new LinkException($"The agent of {_destination} did not answer: {Explain(e)}", e);
+        }
+        catch (InvalidSnapshotException e)
+        {
+            throw new LinkException($"The agent of {_destination} gave an answer that makes no sense: {e.Message}", e);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Core.Wire;
 
 namespace Tcpcp.Agent.Link;
@@ -23,6 +24,9 @@ internal sealed record AgentServerOptions
 
     /// <summary>Who this agent is.</summary>
     public required Func<PingReply> Describe { get; init; }
+
+    /// <summary>What it forwards; null: nothing. Asked for when it is needed.</summary>
+    public Func<IForwardingHome?> Home { get; init; } = () => null;
 
     public required LinkObserver Observer { get; init; }
 

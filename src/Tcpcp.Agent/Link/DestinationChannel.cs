@@ -1,13 +1,16 @@
 using System.Diagnostics;
 using System.Net;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
+using ForwardedConnection = Tcpcp.Agent.Redirection.ForwardedConnection;
+using FourTuple = Tcpcp.Core.FourTuple;
 
 namespace Tcpcp.Agent.Link;
 
 /// <summary>The way to one destination's agent, kept warm: opened at once, and again with back-off whenever it breaks. Thread-safe.</summary>
 /// <param name="ownAddress">The address of this host that links come from; null: any, which may be a service address that moves away.</param>
-internal sealed class DestinationChannel(DestinationAddress destination, IPAddress? ownAddress, AgentCredentials credentials, LinkObserver observer) : IDisposable
+internal sealed class DestinationChannel(DestinationAddress destination, IPAddress? ownAddress, AgentCredentials credentials, LinkObserver observer) : IHomeAgent, IDisposable
 {
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5);
@@ -45,6 +48,14 @@ internal sealed class DestinationChannel(DestinationAddress destination, IPAddre
     /// <exception cref="LinkException">There was no answer.</exception>
     public async Task<PingReply> PingAsync(CancellationToken cancellationToken) =>
         await (await GetAsync(cancellationToken)).PingAsync(cancellationToken);
+
+    string IHomeAgent.HomeName => destination.Name;
+
+    public async Task<IReadOnlyList<ForwardedConnection>> ListForwardedAsync(IReadOnlyCollection<FourTuple> named, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).ListForwardedAsync(named, cancellationToken);
+
+    public async Task<IReadOnlyList<FourTuple>> EndForwardedAsync(IReadOnlyCollection<ForwardedConnection> ended, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).EndForwardedAsync(ended, cancellationToken);
 
     public void Dispose()
     {

@@ -27,6 +27,9 @@ internal enum LinkEventKind
     /// <summary>An offer that the policy does not allow.</summary>
     PolicyRefused,
 
+    /// <summary>Another host says that connections have ended which are forwarded, and they are forwarded still: to somebody else, or on another account.</summary>
+    ForwardingStands,
+
     /// <summary>The certificate files have changed and are used for new links.</summary>
     CertificateReloaded,
 

@@ -1,6 +1,9 @@
 using Grpc.Core;
+using Tcpcp.Agent.Redirection;
+using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 using PassingBase = Tcpcp.Core.Wire.Passing.PassingBase;
+using KernelException = Tcpcp.Linux.KernelException;
 using Status = Grpc.Core.Status;
 
 namespace Tcpcp.Agent.Link;
@@ -12,6 +15,21 @@ internal sealed class PassingService(AgentServerOptions options, OpenLinks open,
     {
         PeerOf(context);
         return Task.FromResult(options.Describe());
+    }
+
+    public override async Task Forwarded(ForwardedRequest request, IServerStreamWriter<ForwardedReply> responseStream, ServerCallContext context)
+    {
+        string peer = PeerOf(context);
+        IReadOnlyList<Redirection.ForwardedConnection> forwarded = Answer(() => options.Home()?.List(peer, ForwardingMessages.FromMessages(request.Connections))) ?? [];
+        foreach (Redirection.ForwardedConnection[] part in forwarded.Chunk(HomeReports.MaxNamed))
+            await responseStream.WriteAsync(new ForwardedReply { Connections = { part.Select(ForwardingMessages.ToMessage) } }, context.CancellationToken);
+    }
+
+    public override Task<EndedReply> Ended(EndedRequest request, ServerCallContext context)
+    {
+        string peer = PeerOf(context);
+        IReadOnlyList<Core.FourTuple> standing = Answer(() => options.Home()?.End(peer, ForwardingMessages.FromMessages(request.Connections))) ?? [];
+        return Task.FromResult(new EndedReply { Standing = { standing.Select(EndPointWire.ToMessage) } });
     }
 
     public override async Task Exchange(IAsyncStreamReader<PassMessage> requestStream, IServerStreamWriter<PassMessage> responseStream, ServerCallContext context)
@@ -33,6 +51,22 @@ internal sealed class PassingService(AgentServerOptions options, OpenLinks open,
         finally
         {
             open.RemoveStream();
+        }
+    }
+
+    private static T Answer<T>(Func<T> answer)
+    {
+        try
+        {
+            return answer();
+        }
+        catch (InvalidSnapshotException e)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, e.Message));
+        }
+        catch (KernelException e)
+        {
+            throw new RpcException(new Status(StatusCode.Internal, e.Message)); // asked again
         }
     }
 

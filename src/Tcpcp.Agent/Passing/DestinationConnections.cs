@@ -44,11 +44,7 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
         return diverted;
     }
 
-    public void ArmHold()
-    {
-        foreach (FourTuple name in names)
-            host.Hold.Arm(name);
-    }
+    public void ArmHold() => host.Hold.Arm(names);
 
     /// <summary>Makes the sockets, all or none.</summary>
     /// <param name="snapshots">Of the named connections, validated.</param>

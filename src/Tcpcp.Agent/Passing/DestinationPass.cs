@@ -335,8 +335,7 @@ internal sealed class DestinationPass
             if (!_isDiverted)
             {
                 (_isDiverted, _divertedAt) = (true, Stopwatch.GetTimestamp());
-                foreach (FourTuple name in Names)
-                    _host.Redirection.Divert(name);
+                _host.Redirection.Divert(Names);
                 Report(PassAction.Diverted);
             }
 

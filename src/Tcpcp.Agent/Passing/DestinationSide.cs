@@ -61,6 +61,16 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             return [.. _passes.Values];
     }
 
+    /// <summary>The connections of the passes that the origin has not released yet.</summary>
+    public IReadOnlySet<FourTuple> Connections
+    {
+        get
+        {
+            lock (_lock)
+                return Kept;
+        }
+    }
+
     public void Register(IPassReceiver receiver)
     {
         if (!TryRegister(receiver))

@@ -142,22 +142,15 @@ internal sealed class OriginConnections : IDisposable
     }
 
     /// <summary>The packets go to the destination, which holds them.</summary>
-    public void SendPacketsAway(OtherHost destination)
-    {
-        foreach (FourTuple connection in Names)
-            _host.Redirection.SendAway(connection, destination);
-    }
+    public void SendPacketsAway(OtherHost destination) => _host.Redirection.SendAway(Names, destination);
 
     /// <summary>The packets come here again.</summary>
     /// <param name="areHeld">Until the thaw, so that those which the destination has held come first.</param>
     public void TakeBackPackets(bool areHeld)
     {
-        foreach (FourTuple connection in Names)
-        {
-            if (areHeld)
-                _host.Hold.Arm(connection);
-            _host.Redirection.Reclaim(connection);
-        }
+        if (areHeld)
+            _host.Hold.Arm(Names);
+        _host.Redirection.Reclaim(Names);
     }
 
     /// <summary>No packet comes here any more.</summary>

@@ -11,6 +11,9 @@ internal sealed class OriginPasses
 
     public IReadOnlyCollection<OriginPass> All => (IReadOnlyCollection<OriginPass>)_passes.Values;
 
+    /// <summary>Every connection of a pass that has not ended, or waits for its recovery.</summary>
+    public IEnumerable<FourTuple> Connections => _recovering.Keys.Concat(_passes.Values.SelectMany(pass => pass.Connections));
+
     public OriginPass? Find(PassId pass) => _passes.GetValueOrDefault(pass);
 
     public void Add(OriginPass pass) => _passes[pass.Id] = pass;

@@ -32,6 +32,9 @@ internal sealed record PassOptions
     /// <summary>How long a pass may be in doubt before it is given up: its connections are closed silently. Default null: never.</summary>
     public TimeSpan? AbandonAfter { get; init; }
 
+    /// <summary>How often an owner compares its connections with all that others forward to it. Default 60 s. Ends of connections are told at once; this finds those that were missed.</summary>
+    public TimeSpan CompareForwarded { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>What switches packets. Default <see cref="SwitchChoice.Automatic"/>: BPF, or nftables where it is not to be had.</summary>
     public SwitchChoice PacketSwitch { get; init; } = SwitchChoice.Automatic;
 

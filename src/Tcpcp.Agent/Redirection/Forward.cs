@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Tcpcp.Core;
@@ -31,7 +30,7 @@ internal sealed class Forward : IRedirection
     private readonly IPacketSwitch _switch;
     private readonly int _interface;
     private readonly HashSet<IPAddress> _destinations;
-    private readonly ConcurrentDictionary<FourTuple, string> _homes = new();
+    private readonly ForwardingEntries _entries;
 
     /// <param name="interfaceName">The interface that peers and the other hosts are behind, in the calling thread's network namespace.</param>
     /// <param name="others">The hosts that connections may be passed to.</param>
@@ -43,6 +42,7 @@ internal sealed class Forward : IRedirection
         {
             _interface = _route.Links.Get(interfaceName).Index;
             _switch = PacketSwitch.Open(SwitchPlace.Forward, [interfaceName], out _, choice);
+            _entries = new ForwardingEntries(_switch);
             TakeForeign();
         }
         catch
@@ -55,9 +55,15 @@ internal sealed class Forward : IRedirection
 
     public string Name => "forward";
 
+    /// <summary>What this host forwards as a home.</summary>
+    public ForwardingEntries Entries => _entries;
+
+    /// <summary>By which homes the packets of this host's connections come.</summary>
+    public KnownHomes Homes { get; } = new();
+
     public RedirectionPlan Plan(IReadOnlyList<FourTuple> connections, OtherHost destination)
     {
-        string?[] homes = [.. connections.Select(connection => _homes.GetValueOrDefault(connection)).Distinct(StringComparer.Ordinal)];
+        string?[] homes = [.. connections.Select(connection => Homes.Find(connection)).Distinct(StringComparer.Ordinal)];
         if (homes.Length > 1)
             return new RedirectionPlan(Redirector.Destination, "The connections have different homes: pass them one by one.");
         if (homes[0] is { } home)
@@ -77,14 +83,11 @@ internal sealed class Forward : IRedirection
         return new RedirectionPlan(Redirector.Origin);
     }
 
-    public void SendAway(FourTuple connection, OtherHost destination)
-    {
-        IPAddress address = destination.AddressFor(connection)
-            ?? throw new InvalidOperationException($"{destination.Name} has no address that packets of {connection} could be forwarded to.");
-        _switch.Set(new SwitchEntry(connection, PacketTarget.Redirect(_interface, address)));
-    }
+    public void SendAway(IReadOnlyList<FourTuple> connections, OtherHost destination) => _entries.Set(connections, _interface, connection =>
+        destination.AddressFor(connection)
+            ?? throw new InvalidOperationException($"{destination.Name} has no address that packets of {connection} could be forwarded to."));
 
-    public void Divert(FourTuple connection) => Reclaim(connection);
+    public void Divert(IReadOnlyList<FourTuple> connections) => Reclaim(connections);
 
     public bool Recover(FourTuple connection) => true; // the origin or this host may have moved them
 
@@ -101,17 +104,17 @@ internal sealed class Forward : IRedirection
     {
         // Only the home has moved them; they go where they went.
         if (origin is not null && !IsForeign(connection))
-            SendAway(connection, origin);
+            SendAway([connection], origin);
     }
 
-    public void Reclaim(FourTuple connection) => _switch.Remove(connection);
+    public void Reclaim(IReadOnlyList<FourTuple> connections) => _entries.Remove(connections);
 
-    public void Leave(FourTuple connection) => _homes.TryRemove(connection, out _); // packets that come here go on to the owner
+    public void Leave(FourTuple connection) => Homes.Forget(connection); // packets that come here go on to the owner
 
     public void Settle(FourTuple connection, Redirector redirector, OtherHost? origin)
     {
         if (redirector == Redirector.Origin && origin is not null)
-            _homes[connection] = origin.Name;
+            Homes.Arrive(connection, origin.Name);
     }
 
     public void Dispose()

@@ -40,10 +40,10 @@ internal interface IRedirection : IDisposable
     RedirectionPlan Plan(IReadOnlyList<FourTuple> connections, OtherHost destination);
 
     /// <summary>At the origin that is the redirector: the packets go to the destination.</summary>
-    void SendAway(FourTuple connection, OtherHost destination);
+    void SendAway(IReadOnlyList<FourTuple> connections, OtherHost destination);
 
     /// <summary>At the destination that is the redirector: the packets come here.</summary>
-    void Divert(FourTuple connection);
+    void Divert(IReadOnlyList<FourTuple> connections);
 
     /// <summary>At the destination, after the death of its agent: a divert that stands may have to be undone.</summary>
     /// <returns>Whether there is one.</returns>
@@ -63,7 +63,7 @@ internal interface IRedirection : IDisposable
     void Undo(FourTuple connection, OtherHost? origin);
 
     /// <summary>At the origin, to undo a divert: the packets come here again.</summary>
-    void Reclaim(FourTuple connection);
+    void Reclaim(IReadOnlyList<FourTuple> connections);
 
     /// <summary>At the origin, after the pass: no packet reaches this host's own sockets any more.</summary>
     void Leave(FourTuple connection);

@@ -35,14 +35,17 @@ internal sealed class Takeover : IRedirection
     public string Name => "takeover";
 
     public RedirectionPlan Plan(IReadOnlyList<FourTuple> connections, OtherHost destination) => new(Redirector.Destination,
-        connections.Select(connection => connection.Local.Address).Distinct().Select(address => FindObstacle(address, connections))
+        AddressesOf(connections).Select(address => FindObstacle(address, connections))
             .FirstOrDefault(obstacle => obstacle is not null));
 
-    public void SendAway(FourTuple connection, OtherHost destination) => throw new NotSupportedException("With takeover the destination moves the packets.");
+    public void SendAway(IReadOnlyList<FourTuple> connections, OtherHost destination) => throw new NotSupportedException("With takeover the destination moves the packets.");
 
     public bool ComesHere(FourTuple connection) => _route.Routes.IsLocal(connection.Local.Address);
 
     public bool IsForeign(FourTuple connection) => false;
+
+    private static IEnumerable<IPAddress> AddressesOf(IReadOnlyList<FourTuple> connections) =>
+        connections.Select(connection => connection.Local.Address).Distinct();
 
     private string? FindObstacle(IPAddress address, IReadOnlyList<FourTuple> connections)
     {
@@ -57,12 +60,14 @@ internal sealed class Takeover : IRedirection
         return others == 0 ? null : $"{others} other connections have the address {address}; taking it over would cut them off. Pass or end them first.";
     }
 
-    public void Divert(FourTuple connection)
+    public void Divert(IReadOnlyList<FourTuple> connections)
     {
-        IPAddress address = connection.Local.Address;
-        if (_route.Addresses.Add(_link.Index, InterfaceAddress.Single(address), forAnswersOnly: true))
-            _added[address] = true;
-        _announcement.Announce(address);
+        foreach (IPAddress address in AddressesOf(connections))
+        {
+            if (_route.Addresses.Add(_link.Index, InterfaceAddress.Single(address), forAnswersOnly: true))
+                _added[address] = true;
+            _announcement.Announce(address);
+        }
     }
 
     public bool Recover(FourTuple connection)
@@ -87,7 +92,11 @@ internal sealed class Takeover : IRedirection
             _route.Addresses.Remove(_link.Index, InterfaceAddress.Single(connection.Local.Address));
     }
 
-    public void Reclaim(FourTuple connection) => _announcement.Announce(connection.Local.Address);
+    public void Reclaim(IReadOnlyList<FourTuple> connections)
+    {
+        foreach (IPAddress address in AddressesOf(connections))
+            _announcement.Announce(address);
+    }
 
     public void Leave(FourTuple connection)
     {

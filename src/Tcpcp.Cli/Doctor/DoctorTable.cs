@@ -48,7 +48,7 @@ internal static class DoctorTable
 
         foreach (SwitchReport one in rules.Switches)
         {
-            console.MarkupLineInterpolated($"Packet switch '{one.Name}' ({one.Mechanism}): {one.Entries.Count} connections.");
+            console.MarkupLineInterpolated($"Packet switch '{one.Name}' ({one.Mechanism}): {one.Entries.Count} connections, {UseOf(one)}.");
             foreach (SwitchedReport entry in one.Entries)
                 console.MarkupLineInterpolated($"  {entry.Connection}: {entry.Verdict}{(entry.NextHop is { } nextHop ? $" to {nextHop}" : "")}");
         }
@@ -59,6 +59,10 @@ internal static class DoctorTable
             console.MarkupLine("[yellow]'tcpcp doctor --clean' removes what is leaked.[/] An entry may be the guard of a connection that was " +
                 "passed away: as long as its packets still come to this host, opening it makes the kernel answer them with an RST.");
     }
+
+    private static string UseOf(SwitchReport one) => one.Name == "forward"
+        ? "which other hosts own; each entry goes when its owner says that the connection has ended"
+        : "which are being passed; their packets wait here";
 
     private static Markup Status(FeatureReport feature) => new(feature.Status switch
     {

@@ -12,6 +12,7 @@ internal static unsafe partial class NetlinkSystemCalls
     private const int SOCK_CLOEXEC = 0x80000;
     private const int SOL_SOCKET = 1;
     private const int SO_RCVTIMEO = 20;
+    private const int SO_RCVBUF = 8;
     private const int MSG_DONTWAIT = 0x40;
     private const int MSG_TRUNC = 0x20;
     private const int SOL_NETLINK = 270; // linux/socket.h
@@ -35,6 +36,30 @@ internal static unsafe partial class NetlinkSystemCalls
             throw FailedToOpen(handle, "setsockopt(SO_RCVTIMEO)");
         return handle;
     }
+
+    /// <summary>Opens a socket that hears what the kernel tells groups of listeners.</summary>
+    /// <param name="receiveBufferBytes">What may wait to be read: the kernel doubles it, and takes a smallest and a largest size of its own.</param>
+    /// <param name="limit">How long a wait may take.</param>
+    public static SafeFileHandle OpenListener(int protocol, ReadOnlySpan<int> groups, int receiveBufferBytes, TimeSpan limit)
+    {
+        SafeFileHandle handle = Open(protocol);
+        Timeval time = new((nint)limit.TotalSeconds, (nint)(limit.TotalMicroseconds % 1_000_000));
+        if (setsockopt(handle, SOL_SOCKET, SO_RCVTIMEO, ref time, Marshal.SizeOf<Timeval>()) != 0)
+            throw FailedToOpen(handle, "setsockopt(SO_RCVTIMEO)");
+        if (setsockopt(handle, SOL_SOCKET, SO_RCVBUF, ref receiveBufferBytes, sizeof(int)) != 0)
+            throw FailedToOpen(handle, "setsockopt(SO_RCVBUF)");
+        // Bound: of a socket without a number of its own the kernel thinks that it has sent the message itself.
+        NetlinkAddress address = new() { Family = AF_NETLINK };
+        foreach (int group in groups)
+            address.Groups |= 1u << (group - 1);
+        if (bind(handle, ref address, Marshal.SizeOf<NetlinkAddress>()) != 0)
+            throw FailedToOpen(handle, "bind(AF_NETLINK)");
+        return handle;
+    }
+
+    /// <summary>Waits for a datagram, for as long as the socket does.</summary>
+    /// <returns>False if none came.</returns>
+    public static bool WaitAndReceive(SafeHandle socket, Span<byte> buffer, out int bytes) => TryReceive(socket, buffer, 0, out bytes);
 
     /// <summary>Sends to the kernel; a netlink datagram leaves whole or not at all.</summary>
     public static void Send(SafeHandle socket, ReadOnlySpan<byte> bytes)
@@ -96,6 +121,9 @@ internal static unsafe partial class NetlinkSystemCalls
     private static partial int socket(int domain, int type, int protocol);
 
     [LibraryImport("libc", SetLastError = true)]
+    private static partial int bind(SafeHandle fd, ref NetlinkAddress address, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
     private static partial int setsockopt(SafeHandle fd, int level, int name, ref int value, int length);
 
     [LibraryImport("libc", SetLastError = true)]
@@ -110,4 +138,14 @@ internal static unsafe partial class NetlinkSystemCalls
     [KernelHeader("sys/time.h", Structure = "struct timeval", Fields = "tv_sec tv_usec")]
     [StructLayout(LayoutKind.Sequential)]
     private record struct Timeval(nint Seconds, nint Microseconds);
+
+    [KernelHeader("linux/netlink.h", Structure = "struct sockaddr_nl", Fields = "nl_family nl_pad nl_pid nl_groups")]
+    [StructLayout(LayoutKind.Sequential)]
+    private struct NetlinkAddress
+    {
+        public ushort Family;
+        public ushort Padding;
+        public uint Number;
+        public uint Groups;
+    }
 }

@@ -99,6 +99,12 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
 
     public void Set(IReadOnlyCollection<SwitchEntry> entries)
     {
+        if (entries.Count == 1)
+        {
+            Set(entries.First());
+            return;
+        }
+
         BpfConnection[] keys = new BpfConnection[entries.Count];
         BpfTarget[] values = new BpfTarget[entries.Count];
         int count = 0;

@@ -113,6 +113,27 @@ internal sealed class AgentLab : IAsyncDisposable
         return socket;
     });
 
+    /// <summary>Connects the peer from a port that it has used, TIME_WAIT or not.</summary>
+    public async Task<Socket> ConnectFromAsync(int port)
+    {
+        _peer.Run(() => File.WriteAllText("/proc/sys/net/ipv4/tcp_tw_reuse", "1")); // a second after the end
+        while (true)
+        {
+            Socket socket = _peer.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+            try
+            {
+                socket.Bind(new IPEndPoint(_peer.IPv4, port));
+                await socket.ConnectAsync(new IPEndPoint(s_service, Port)).WaitAsync(TimeSpan.FromSeconds(30));
+                return socket;
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
+            {
+                socket.Dispose();
+                await Task.Delay(100);
+            }
+        }
+    }
+
     /// <summary>A peer's connection, as its service names it.</summary>
     public static FourTuple NameOf(Socket peer) => new((IPEndPoint)peer.RemoteEndPoint!, (IPEndPoint)peer.LocalEndPoint!);
 

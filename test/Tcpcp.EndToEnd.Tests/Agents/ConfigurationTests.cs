@@ -81,6 +81,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("bounds:answer", "1ms")]
     [InlineData("bounds:hold-bytes", "1")]
     [InlineData("bounds:resolve-longest", "1ms")]
+    [InlineData("bounds:compare-forwarded", "1ms")]
     [InlineData("in-doubt:abandon-after", "never")]
     [InlineData("metrics:listen", "9100")]
     [InlineData("metrics:otlp", "ftp://10.0.0.9")]

@@ -97,6 +97,19 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
             },
         })];
 
+    /// <summary>Ends all connections before the peers do.</summary>
+    /// <param name="reset">At once; else it says that nothing more comes.</param>
+    public void EndAll(bool reset)
+    {
+        foreach (Socket socket in _connections.Keys)
+        {
+            if (reset)
+                socket.Dispose(); // while it is read from: .NET lets the kernel disconnect it
+            else
+                socket.Shutdown(SocketShutdown.Send);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         _listener?.Dispose();

@@ -8,6 +8,7 @@ using Tcpcp.Lab;
 using Tcpcp.Linux.Diagnostics;
 using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Processes;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.EndToEnd.Tests.Agents;
 
@@ -169,6 +170,17 @@ internal sealed class LabAgent : IAsyncDisposable
         using SocketDiagnostics sockets = new();
         return sockets.Find(connection) is { State: TcpState.Established, Inode: not 0 };
     });
+
+    /// <summary>In what state this host has a connection, if it has it.</summary>
+    public TcpState? StateOf(FourTuple connection) => Host.Run(() =>
+    {
+        using SocketDiagnostics sockets = new();
+        return sockets.Find(connection)?.State;
+    });
+
+    /// <summary>Connections whose packets this host sends on to another one.</summary>
+    public IReadOnlyList<FourTuple> Forwarded => Host.Run(() =>
+        (IReadOnlyList<FourTuple>)[.. (PacketSwitch.Find(SwitchPlace.Forward)?.Entries ?? []).Select(one => one.Entry.Connection)]);
 
     /// <summary>Connections of this host that are behind the gate.</summary>
     public int ClosedGates => Host.Run(() =>
