@@ -10,7 +10,7 @@ namespace Tcpcp.Linux.Diagnostics;
 /// </summary>
 /// <remarks>
 /// A socket ends when nobody needs it any more: its descriptors are closed, and the connection has ended, or has become TIME_WAIT, or FIN_WAIT2 without a holder: what stands for those two
-/// is another, smaller object with the same four-tuple, whose end nobody is told of. An aborted socket has lost its four-tuple by then: only the cookie is
+/// is another, smaller object with the same four-tuple and cookie, whose end nobody is told of. An aborted socket has lost its four-tuple by then: only the cookie is
 /// sure. What comes faster than it is read is lost, and said to be.
 /// </remarks>
 [KernelHeader("linux/sock_diag.h")]
