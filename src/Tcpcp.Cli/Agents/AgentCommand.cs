@@ -7,6 +7,7 @@ using Microsoft.Extensions.Logging.Console;
 using Tcpcp.Agent.Hosting;
 using Tcpcp.Agent.Link;
 using Tcpcp.Linux.Processes;
+using Tcpcp.Linux.UnixSockets;
 
 namespace Tcpcp.Cli.Agents;
 
@@ -39,6 +40,12 @@ internal static class AgentCommand
         return command;
     }
 
+    private static void RequireGroup(string key, string? group)
+    {
+        if (group is not null && UserGroup.Find(group) is null)
+            throw new ConfigurationException(key, $"There is no group '{group}': make it (groupadd {group}), or name another one.");
+    }
+
     // Agents trust the configured authorities alone, but .NET reads the whole store of the system before it shows a certificate, which takes longer and more memory
     // than the rest of the start. Only a collector that is reached by https needs it.
     private static void SkipSystemTrust(AgentConfiguration configuration)
@@ -55,6 +62,8 @@ internal static class AgentCommand
         try
         {
             configuration = AgentConfiguration.Read(path);
+            RequireGroup("local:applications-group", configuration.ApplicationsGroup);
+            RequireGroup("local:operators-group", configuration.OperatorsGroup);
             if (checkOnly)
             {
                 HostCertificate certificate = AgentCredentials.Open(configuration.Certificates, _ => { }).Current;

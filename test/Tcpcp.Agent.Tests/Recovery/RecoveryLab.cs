@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Passing;
@@ -152,18 +153,27 @@ internal sealed class RecoveryLab : IAsyncDisposable
         return outcomes;
     }
 
-    // On a busy machine a pass may be given up before the step, which changes nothing: then it is ordered again.
+    // On a busy machine a pass may be given up before the step, which changes nothing: then it is ordered again; and an agent that was started again may not listen yet.
     private async Task<int> OrderUntilAsync(RecoveryHost origin, RecoveryHost destination, Func<bool> isThere)
     {
         const int Attempts = 5;
         int outcomes = 0;
+        long started = Stopwatch.GetTimestamp();
         for (int attempt = 1; attempt <= Attempts && !isThere(); attempt++)
         {
             outcomes = origin.CountApplicationLines("passed ");
             await origin.OrderApplicationAsync($"pass {destination.Name}");
             await Until.True(() => isThere() || origin.CountApplicationLines("passed ") > outcomes, s_limit, () => Log);
-            if (origin.CountApplicationLines("passed ") > outcomes && origin.LastApplicationLine("passed ").StartsWith("passed Interrupted", StringComparison.Ordinal))
+            if (origin.CountApplicationLines("passed ") == outcomes)
+                continue;
+            string outcome = origin.LastApplicationLine("passed ");
+            if (outcome.StartsWith("passed Interrupted", StringComparison.Ordinal))
                 break; // by the death of the agent
+            if (outcome.StartsWith("passed DestinationUnreachable", StringComparison.Ordinal) && Stopwatch.GetElapsedTime(started) < s_limit)
+            {
+                attempt--;
+                await Task.Delay(TimeSpan.FromMilliseconds(50));
+            }
         }
 
         await Until.True(isThere, s_limit, () => Log);

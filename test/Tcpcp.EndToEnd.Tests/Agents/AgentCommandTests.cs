@@ -20,6 +20,10 @@ public sealed class AgentCommandTests(LabCertificates certificates)
         configuration["nonsense"] = 1;
         await AssertCheckAsync(2, "nonsense: there is no such key");
         configuration.Remove("nonsense");
+        string? group = (string?)configuration["local"]!["applications-group"];
+        configuration["local"]!["applications-group"] = "no-such-group";
+        await AssertCheckAsync(2, "local:applications-group: There is no group 'no-such-group'");
+        configuration["local"]!["applications-group"] = group;
         File.WriteAllText(lab.A.ConfigurationFile, "{ \"name\": ");
         await AssertAsync(2, "not a JSON object", "agent", "--check", "--config", lab.A.ConfigurationFile);
         await AssertAsync(2, "cannot be read", "agent", "--config", "/nowhere/agent.json");
