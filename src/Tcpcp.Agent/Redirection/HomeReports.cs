@@ -154,6 +154,13 @@ internal sealed class HomeReports(
             _endedMeanwhile = null;
         }
 
+        // A socket that turns into TIME_WAIT is in no list for a moment (inet_twsk_hashdance_schedule): what has ended is not there a second time either.
+        if (ended.Count > 0)
+        {
+            unsettled.AddRange(ended.Intersect(listSockets().Select(socket => socket.Connection)));
+            ended.ExceptWith(unsettled);
+        }
+
         foreach (FourTuple connection in living)
             homes.Learn(connection, Home);
         Suspect(unsettled, times.Again);
