@@ -101,10 +101,15 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
         {
             await foreach (WantedOutcome outcome in PassAsync(part.Application, part.Connections, stop))
             {
-                if (outcome.Count > 1 && MayBeOneOfThem(outcome.Result) && !stop.IsCancellationRequested)
+                if (outcome is { Count: > 1, Connections.Count: > 0 } && MayBeOneOfThem(outcome.Result) && !stop.IsCancellationRequested)
+                {
                     again.AddRange(outcome.Connections);
+                    Interlocked.Add(ref _total, outcome.Connections.Count - outcome.Count); // the others have ended
+                }
                 else
+                {
                     Tell(progress, part, outcome.Connections, outcome.Destination, outcome.Result);
+                }
             }
         }
         catch (OperationRefusedException e)

@@ -2,8 +2,6 @@ using System.Net.Sockets;
 using Tcpcp.Agent.Passing;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
-using Tcpcp.Linux;
-using Tcpcp.Linux.Tcp;
 using FourTuple = Tcpcp.Core.FourTuple;
 
 namespace Tcpcp.Agent.Local;
@@ -118,15 +116,16 @@ internal sealed class LocalPass(LocalSession session, ulong request, PassConnect
         }
     }
 
+    // Of those that have not ended.
     private FourTuple[] Names()
     {
-        try
+        List<FourTuple> names = [];
+        foreach (Socket socket in sockets)
         {
-            return [.. sockets.Select(socket => RawSocket.Ends(socket.SafeHandle, out _, out _))];
+            if (SocketNames.TryFind(socket, out FourTuple name))
+                names.Add(name);
         }
-        catch (KernelException)
-        {
-            return []; // one has ended: the pass will say so
-        }
+
+        return [.. names];
     }
 }

@@ -17,7 +17,7 @@ internal sealed record WantedPasses
 }
 
 /// <summary>What became of one pass that was wanted.</summary>
-/// <param name="Connections">Its connections; none if one of them had ended when it began.</param>
+/// <param name="Connections">Its connections, but for those that had ended when it began.</param>
 /// <param name="Count">How many connections it was admitted with.</param>
 /// <param name="Total">Connections that the application will pass, as far as it has said.</param>
 internal readonly record struct WantedOutcome(IReadOnlyList<FourTuple> Connections, int Count, string Destination, PassResult Result, int Total);

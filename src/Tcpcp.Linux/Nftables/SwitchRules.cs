@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Switching;
+using static Tcpcp.Linux.Nftables.RuleExpressions;
 
 namespace Tcpcp.Linux.Nftables;
 
@@ -20,32 +21,17 @@ internal static class SwitchRules
     private const ushort NFTA_RULE_TABLE = 1;
     private const ushort NFTA_RULE_CHAIN = 2;
     private const ushort NFTA_RULE_EXPRESSIONS = 4;
-    private const ushort NFTA_LIST_ELEM = 1;
-    private const ushort NFTA_EXPR_NAME = 1;
-    private const ushort NFTA_EXPR_DATA = 2;
-    private const ushort NFTA_CMP_SREG = 1;
-    private const ushort NFTA_CMP_OP = 2;
-    private const ushort NFTA_CMP_DATA = 3;
-    private const uint NFT_CMP_EQ = 0;
     private const ushort NFTA_BITWISE_SREG = 1;
     private const ushort NFTA_BITWISE_DREG = 2;
     private const ushort NFTA_BITWISE_LEN = 3;
     private const ushort NFTA_BITWISE_MASK = 4;
     private const ushort NFTA_BITWISE_XOR = 5;
-    private const ushort NFTA_DATA_VALUE = 1;
     private const ushort NFTA_DATA_VERDICT = 2;
     private const ushort NFTA_VERDICT_CODE = 1;
     private const ushort NFTA_VERDICT_CHAIN = 2;
     private const int NFT_GOTO = -4;
     private const ushort NFTA_IMMEDIATE_DREG = 1;
     private const ushort NFTA_IMMEDIATE_DATA = 2;
-    private const ushort NFTA_PAYLOAD_DREG = 1;
-    private const ushort NFTA_PAYLOAD_BASE = 2;
-    private const ushort NFTA_PAYLOAD_OFFSET = 3;
-    private const ushort NFTA_PAYLOAD_LEN = 4;
-    private const uint NFT_PAYLOAD_LL_HEADER = 0;
-    private const uint NFT_PAYLOAD_NETWORK_HEADER = 1;
-    private const uint NFT_PAYLOAD_TRANSPORT_HEADER = 2;
     private const ushort NFTA_LOOKUP_SET = 1;
     private const ushort NFTA_LOOKUP_SREG = 2;
     private const ushort NFTA_LOOKUP_DREG = 3;
@@ -53,7 +39,6 @@ internal static class SwitchRules
     private const ushort NFTA_FWD_SREG_ADDR = 2;
     private const ushort NFTA_FWD_NFPROTO = 3;
     private const uint NFT_REG_VERDICT = 0;
-    private const uint NFT_REG32_00 = 8;
     private const byte NFPROTO_IPV4 = 2;
     private const byte NFPROTO_NETDEV = 5;
     private const byte NFPROTO_IPV6 = 10;
@@ -143,25 +128,6 @@ internal static class SwitchRules
         .String(NFTA_RULE_TABLE, table).String(NFTA_RULE_CHAIN, chain).BeginNested(NFTA_RULE_EXPRESSIONS);
 
     private static void EndRule(NetlinkMessage message) => message.EndNested().End();
-
-    private static void Load(NetlinkMessage message, uint register, uint header, uint offset, uint length)
-    {
-        Begin(message, "payload").U32BigEndian(NFTA_PAYLOAD_DREG, register).U32BigEndian(NFTA_PAYLOAD_BASE, header)
-            .U32BigEndian(NFTA_PAYLOAD_OFFSET, offset).U32BigEndian(NFTA_PAYLOAD_LEN, length);
-        End(message);
-    }
-
-    private static void Compare(NetlinkMessage message, ReadOnlySpan<byte> value)
-    {
-        Begin(message, "cmp").U32BigEndian(NFTA_CMP_SREG, NFT_REG32_00).U32BigEndian(NFTA_CMP_OP, NFT_CMP_EQ)
-            .BeginNested(NFTA_CMP_DATA).Attribute(NFTA_DATA_VALUE, value).EndNested();
-        End(message);
-    }
-
-    private static NetlinkMessage Begin(NetlinkMessage message, string expression) =>
-        message.BeginNested(NFTA_LIST_ELEM).String(NFTA_EXPR_NAME, expression).BeginNested(NFTA_EXPR_DATA);
-
-    private static void End(NetlinkMessage message) => message.EndNested().EndNested();
 
     // struct nfgenmsg
     [KernelHeader("linux/netfilter/nfnetlink.h", Structure = "struct nfgenmsg", Fields = "nfgen_family version res_id")]

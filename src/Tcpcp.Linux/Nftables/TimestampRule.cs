@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Tcpcp.Linux.Netlink;
+using static Tcpcp.Linux.Nftables.RuleExpressions;
 
 namespace Tcpcp.Linux.Nftables;
 
@@ -19,24 +20,10 @@ internal static class TimestampRule
     private const ushort NFTA_RULE_TABLE = 1;
     private const ushort NFTA_RULE_CHAIN = 2;
     private const ushort NFTA_RULE_EXPRESSIONS = 4;
-    private const ushort NFTA_LIST_ELEM = 1;
-    private const ushort NFTA_EXPR_NAME = 1;
-    private const ushort NFTA_EXPR_DATA = 2;
     private const ushort NFTA_META_DREG = 1;
     private const ushort NFTA_META_KEY = 2;
     private const uint NFT_META_NFPROTO = 15;
     private const uint NFT_META_L4PROTO = 16;
-    private const ushort NFTA_CMP_SREG = 1;
-    private const ushort NFTA_CMP_OP = 2;
-    private const ushort NFTA_CMP_DATA = 3;
-    private const uint NFT_CMP_EQ = 0;
-    private const ushort NFTA_DATA_VALUE = 1;
-    private const ushort NFTA_PAYLOAD_DREG = 1;
-    private const ushort NFTA_PAYLOAD_BASE = 2;
-    private const ushort NFTA_PAYLOAD_OFFSET = 3;
-    private const ushort NFTA_PAYLOAD_LEN = 4;
-    private const uint NFT_PAYLOAD_NETWORK_HEADER = 1;
-    private const uint NFT_PAYLOAD_TRANSPORT_HEADER = 2;
     private const ushort NFTA_LOOKUP_SET = 1;
     private const ushort NFTA_LOOKUP_SREG = 2;
     private const ushort NFTA_EXTHDR_DREG = 1;
@@ -50,7 +37,6 @@ internal static class TimestampRule
     private const ushort NFTA_DYNSET_SREG_KEY = 4;
     private const ushort NFTA_DYNSET_SREG_DATA = 5;
     private const uint NFT_DYNSET_OP_ADD = 0;
-    private const uint NFT_REG32_00 = 8;
     private const byte NFPROTO_IPV4 = 2;
     private const byte NFPROTO_IPV6 = 10;
     private const byte IPPROTO_TCP = 6;
@@ -92,22 +78,8 @@ internal static class TimestampRule
     {
         Begin(message, "meta").U32BigEndian(NFTA_META_KEY, meta).U32BigEndian(NFTA_META_DREG, NFT_REG32_00);
         End(message);
-        Begin(message, "cmp").U32BigEndian(NFTA_CMP_SREG, NFT_REG32_00).U32BigEndian(NFTA_CMP_OP, NFT_CMP_EQ)
-            .BeginNested(NFTA_CMP_DATA).Attribute(NFTA_DATA_VALUE, [value]).EndNested();
-        End(message);
+        Compare(message, [value]);
     }
-
-    private static void Load(NetlinkMessage message, uint register, uint header, uint offset, uint length)
-    {
-        Begin(message, "payload").U32BigEndian(NFTA_PAYLOAD_DREG, register).U32BigEndian(NFTA_PAYLOAD_BASE, header)
-            .U32BigEndian(NFTA_PAYLOAD_OFFSET, offset).U32BigEndian(NFTA_PAYLOAD_LEN, length);
-        End(message);
-    }
-
-    private static NetlinkMessage Begin(NetlinkMessage message, string expression) =>
-        message.BeginNested(NFTA_LIST_ELEM).String(NFTA_EXPR_NAME, expression).BeginNested(NFTA_EXPR_DATA);
-
-    private static void End(NetlinkMessage message) => message.EndNested().EndNested();
 
     // struct nfgenmsg
     [StructLayout(LayoutKind.Sequential)]
