@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs one benchmark (pause, kernel, redirect, or agent with its parts single and drain): ./bench.sh NAME [PART] [--json]. With --json one object a line and nothing else on standard output.
+# Runs one benchmark (pause, kernel, redirect, blackout, or agent with its parts single and drain): ./bench.sh NAME [PART] [--json]. With --json one object a line and nothing else on standard output.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/eng/install.sh"
@@ -21,6 +21,10 @@ case " $* " in
         build_baseline
         build_tcpcp
         # As the service's unit has it: a BPF file system.
+        own_namespace=(unshare --mount -- sh -c 'mount -t bpf bpf /sys/fs/bpf && exec "$@"' sh)
+        ;;
+    *" blackout "*)
+        build_tcpcp
         own_namespace=(unshare --mount -- sh -c 'mount -t bpf bpf /sys/fs/bpf && exec "$@"' sh)
         ;;
     *" redirect "*) need "libnftables1:/usr/lib/*/libnftables.so.1" ;;

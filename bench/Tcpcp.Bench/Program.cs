@@ -1,6 +1,7 @@
 using System.Net;
 using Tcpcp.Bench;
 using Tcpcp.Bench.Agents;
+using Tcpcp.Bench.Blackout;
 
 bool json = args.Contains("--json", StringComparer.Ordinal);
 switch (args.FirstOrDefault(argument => argument != "--json"))
@@ -18,10 +19,16 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
     case "redirect":
         RedirectBenchmark.Run(json);
         return 0;
+    case "blackout":
+        await BlackoutBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, json);
+        return 0;
     case "agent-application": // a process of the benchmark of agents
         await EchoApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
         return 0;
+    case "bulk-application": // a process of the benchmark of blackouts
+        await BulkApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
+        return 0;
     default:
-        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, redirect, agent [single | drain]");
+        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, redirect, blackout, agent [single | drain]");
         return 2;
 }

@@ -89,8 +89,8 @@ internal sealed class AgentBenchmark : IAsyncDisposable
         Host home = _lab.AddHost("host-a", "10.0.0.2/24"), other = _lab.AddHost("host-b", "10.0.0.3/24");
         home.AddOwnAddress(IPAddress.Parse(ServiceAddress));
         await BenchAgent.RunAsync(tcpcp, ["cert", "authority", "--out", _directory]);
-        _agents.Add(await BenchAgent.ConfigureAsync(tcpcp, _directory, home, other, ServiceAddress));
-        _agents.Add(await BenchAgent.ConfigureAsync(tcpcp, _directory, other, home, ServiceAddress));
+        _agents.Add(await BenchAgent.ConfigureAsync(tcpcp, _directory, home, other, ServiceAddress, EchoApplication.Name, EchoApplication.GroupedName));
+        _agents.Add(await BenchAgent.ConfigureAsync(tcpcp, _directory, other, home, ServiceAddress, EchoApplication.Name, EchoApplication.GroupedName));
         List<double> readyAfter = [];
         for (int start = 0; start < Starts; start++)
         {
@@ -102,7 +102,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
 
         await Other.StartAsync();
         foreach (BenchAgent agent in _agents)
-            await agent.ServeAsync(ServicePort);
+            await agent.ServeAsync("agent-application", ServicePort);
         await Task.Delay(s_idleAgent);
         Limit("agent ready after its start (median)", Median(readyAfter), "ms", 100);
         Limit("agent before its first pass, resident", _agents.Max(agent => agent.MemoryMegabytes("VmRSS")), "MB", 40);

@@ -31,17 +31,24 @@ internal sealed class BenchAgent : IAsyncDisposable
     /// <summary>From the start of its process until it says that it is ready (sd_notify).</summary>
     public TimeSpan ReadyAfter { get; private set; }
 
+    /// <summary>Whether it writes down the steps of its passes.</summary>
+    public bool TellsSteps { get; set; }
+
+    /// <summary>The steps so far, as lines of JSON.</summary>
+    public IEnumerable<string> Steps => File.ReadLines(Path.Combine(_directory, $"{Name}.log")).Where(line => line.StartsWith('{'));
+
     /// <summary>An operator's connection to it.</summary>
     public AgentClient Operator => _operator ?? throw new InvalidOperationException("The agent is not running.");
 
     private string LocalSocket => Path.Combine(_directory, $"{Name}.sock");
 
     /// <param name="other">The host that it exchanges connections with.</param>
-    public static async Task<BenchAgent> ConfigureAsync(string tcpcp, string directory, Host host, Host other, string serviceAddress)
+    /// <param name="applications">Names that it takes connections for.</param>
+    public static async Task<BenchAgent> ConfigureAsync(string tcpcp, string directory, Host host, Host other, string serviceAddress, params string[] applications)
     {
         BenchAgent agent = new(tcpcp, directory, host);
         await agent.RunAsync("cert", "host", host.Name, "--authority", directory, "--out", agent.Files);
-        string policy = $$"""[{ "origin": "{{other.Name}}", "applications": ["{{EchoApplication.Name}}", "{{EchoApplication.GroupedName}}"], "addresses": ["{{serviceAddress}}"], "ports": ["*"] }]""";
+        string policy = $$"""[{ "origin": "{{other.Name}}", "applications": {{JsonSerializer.Serialize(applications)}}, "addresses": ["{{serviceAddress}}"], "ports": ["*"] }]""";
         await File.WriteAllTextAsync(agent.Configuration, $$"""
             {
               "name": "{{host.Name}}",
@@ -66,8 +73,9 @@ internal sealed class BenchAgent : IAsyncDisposable
         notify.Bind(new UnixDomainSocketEndPoint(path));
         notify.ReceiveTimeout = (int)s_limit.TotalMilliseconds;
         ChildOutput log = ChildOutput.ToFile(Path.Combine(_directory, $"{Name}.log"));
+        string[] events = TellsSteps ? ["--events"] : [];
         long started = Stopwatch.GetTimestamp();
-        _process = _host.Start(_tcpcp, ["agent", "--config", Configuration], new ChildOptions
+        _process = _host.Start(_tcpcp, ["agent", "--config", Configuration, .. events], new ChildOptions
         {
             Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = path },
             Output = log,
@@ -87,15 +95,16 @@ internal sealed class BenchAgent : IAsyncDisposable
     }
 
     /// <summary>Starts the application and waits until the agent has it and reaches the other agent.</summary>
-    public async Task ServeAsync(int port)
+    /// <param name="application">This program's word for it.</param>
+    public async Task ServeAsync(string application, int port)
     {
-        _application = _host.Start(Environment.ProcessPath!, ["agent-application", $"0.0.0.0:{port}", LocalSocket], new ChildOptions
+        _application = _host.Start(Environment.ProcessPath!, [application, $"0.0.0.0:{port}", LocalSocket], new ChildOptions
         {
             Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_TieredPGO"] = "0", ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0" }, // it is compiled for speed once, and not measured meanwhile
         });
         _operator = await AgentClient.ConnectAsync(new AgentClientOptions { Path = LocalSocket });
         long started = Stopwatch.GetTimestamp();
-        while (await _operator.GetStatusAsync() is not { Applications.Count: 2, Destinations: [{ IsConnected: true }] })
+        while (await _operator.GetStatusAsync() is not { Applications.Count: > 0, Destinations: [{ IsConnected: true }] })
         {
             if (Stopwatch.GetElapsedTime(started) > s_limit)
                 throw new TimeoutException($"{Name} has no application or no link. {Log()}");

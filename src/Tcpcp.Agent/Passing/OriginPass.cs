@@ -284,6 +284,7 @@ internal sealed class OriginPass
             case OriginEffect.Redirect { ToDestination: true } divert when _redirector == Redirector.Origin:
                 _connections.SendPacketsAway(_destination);
                 _divertedAt = Stopwatch.GetTimestamp();
+                Report(PassAction.Diverted);
                 return new OriginInput.RedirectionAcknowledged(divert.Number);
             case OriginEffect.Redirect { ToDestination: true } divert:
                 _link.Send(message => message.Divert = new Divert { Number = divert.Number });
