@@ -16,6 +16,7 @@ internal sealed class BulkFlow : IDisposable
 
     private const int ChunkBytes = 128 * 1024;
     private const ulong Step = 0x9E37_79B9_7F4A_7C15; // odd: the words of a stream are all different
+    private const int LeastBytes = 64 * 1024; // at a time: who has a megabyte to send does not do it in small segments
     private const int WaitMicroseconds = 1000;
 
     private static readonly TimeSpan s_longestBurst = TimeSpan.FromMilliseconds(5);
@@ -116,7 +117,7 @@ internal sealed class BulkFlow : IDisposable
 
     private int Send(int count)
     {
-        if (count <= 0)
+        if (count < LeastBytes)
             return 0;
         Fill(_sending, _sent, count);
         int sent = _socket.Send(_sending, (int)(_sent % sizeof(ulong)), count, SocketFlags.None, out SocketError error);
