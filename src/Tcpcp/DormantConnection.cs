@@ -32,6 +32,7 @@ public sealed class DormantConnection : IDisposable
     private bool _isQueued;
     private bool _isAwake; // before it was adopted
     private bool _ownsGate;
+    private KeptCongestion? _kept;
 
     private DormantConnection()
     {
@@ -40,7 +41,17 @@ public sealed class DormantConnection : IDisposable
     /// <summary>The connection's name.</summary>
     public FourTuple Connection => _snapshot.Connection;
 
+    /// <summary>
+    /// Why congestion control starts as a new connection's although the snapshot says <see cref="CongestionStart.Keep"/>, in one sentence; null: it does not, or
+    /// keeping makes no difference.
+    /// </summary>
+    public string? KeepObstacle { get; private set; }
+
     /// <summary>Restores a connection, without sending anything.</summary>
+    /// <remarks>
+    /// With <see cref="CongestionStart.Keep"/> in the snapshot it starts from the captured window and rate: right only where the path to the peer is the same.
+    /// That needs CAP_BPF and a cgroup2 file system; <see cref="KeepObstacle"/> says why it cannot be done.
+    /// </remarks>
     /// <param name="snapshot">From <see cref="FrozenConnection.Capture"/>; it is validated first.</param>
     /// <param name="stoodStill">How long the connection has stood still since the capture, as far as clocks have measured it: never more.</param>
     /// <exception cref="InvalidSnapshotException">The snapshot cannot be of a connection.</exception>
@@ -81,13 +92,15 @@ public sealed class DormantConnection : IDisposable
         SnapshotValidator.ThrowIfInvalid(snapshot);
         uint mark = gate.Options.Mark | (slot & ~gate.Options.MarkMask);
         PeerSegmentSocket? peer = FinRestore.OpenPeer(snapshot, gate.Options.ArrivalMark);
+        KeptCongestion? kept = KeptCongestion.Of(snapshot, out string? obstacle);
         try
         {
-            RawSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince, isForeign);
+            RawSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince, isForeign, kept);
             left?._peer?.Dispose();
             DormantConnection dormant = left ?? new DormantConnection();
             (dormant._socket, dormant._gate, dormant._snapshot, dormant._peer) = (socket, gate, snapshot, peer);
             (dormant._tailIsSent, dormant._isQueued) = (false, false);
+            (dormant._kept, dormant.KeepObstacle) = (kept, obstacle ?? kept?.Obstacle);
             dormant._written = snapshot.Sent.Length - dormant.Tail.Length;
             return dormant;
         }
@@ -137,7 +150,7 @@ public sealed class DormantConnection : IDisposable
 
         // Bytes in flight that the peer may lack: the last segment goes out at once, as unsent, and serves as a tail-loss probe; as sent it would wait
         // for a fresh RTO. Where the window would hold it back, or the peer has it already, it counts as sent.
-        _tailIsSent = open == 0 || open > InitialWindowSegments * _snapshot.Negotiated.SendMss || _written >= _snapshot.Sent.Length;
+        _tailIsSent = open == 0 || open > (_kept?.WindowSegments ?? InitialWindowSegments) * (long)_snapshot.Negotiated.SendMss || _written >= _snapshot.Sent.Length;
         if (_isAwake)
         {
             _gate.Open(Connection);

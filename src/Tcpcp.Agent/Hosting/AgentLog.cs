@@ -20,6 +20,9 @@ internal static partial class AgentLog
     [LoggerMessage(4, LogLevel.Information, "Packets are switched by {Mechanism}.{Obstacle}")]
     public static partial void PacketSwitch(this ILogger log, SwitchMechanism mechanism, string obstacle);
 
+    [LoggerMessage(5, LogLevel.Warning, "The congestion state of connections that come is not kept: {Obstacle}")]
+    public static partial void CongestionNotKept(this ILogger log, string obstacle);
+
     [LoggerMessage(10, LogLevel.Debug, "{Connection}: {Side} {Action} {Detail} [pass {Pass}]")]
     public static partial void Step(this ILogger log, FourTuple connection, PassSide side, PassAction action, string detail, PassId pass);
 

@@ -33,6 +33,9 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
         new("redirection", "takeover", "How packets follow a connection: takeover (the address moves) or forward (its host sends them on).",
             "With takeover all connections of an address move at once; with forward the address's host must stay up."),
         new("packet-switch", "auto", "What switches the packets of single connections: bpf, nftables, or auto (bpf, or nftables where it is not to be had)."),
+        new("congestion", "default", "What congestion control of connections that come starts from: default (as a new connection, with the algorithm that it had), new (with this host's "
+            + "algorithm) or keep (from the window and the rate that it had).",
+            "keep: where the path to the peer is not the same, the first round trips may overload it."),
         new("local:socket", "/run/tcpcp/agent.sock", "Path of the socket for programs of this host."),
         new("local:applications-group", "tcpcp", "Group whose members may pass and receive connections.", "They receive other users' connections by name."),
         new("local:operators-group", "root", "Group whose members may drain and settle passes."),

@@ -51,11 +51,15 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
     public void Restore(IReadOnlyList<Core.ConnectionSnapshot> snapshots, long stoodStillSince)
     {
         foreach (Core.ConnectionSnapshot snapshot in snapshots)
-            _dormant.Add(DormantConnection.Restore(
-                snapshot, host.Gate, slot, stoodStillSince, isForeign: host.Redirection.IsForeign(snapshot.Connection)));
+            _dormant.Add(Restore(snapshot, stoodStillSince));
         foreach (FourTuple name in names)
             host.Redirection.AwaitArrival(name);
     }
+
+    // Whether the path to the peer is the same is known here, not at the origin.
+    private DormantConnection Restore(Core.ConnectionSnapshot snapshot, long stoodStillSince) => DormantConnection.Restore(
+        snapshot with { Congestion = snapshot.Congestion with { Start = host.Options.Congestion } },
+        host.Gate, slot, stoodStillSince, isForeign: host.Redirection.IsForeign(snapshot.Connection));
 
     /// <summary>Makes the sockets again after the death of their holders. One whose gate is open may have lived already: it ended with them.</summary>
     /// <returns>What could not be made again; null if all could.</returns>
@@ -73,8 +77,7 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
                     continue;
                 }
 
-                _dormant.Add(!_closedGates.Contains(snapshot.Connection) ? null : DormantConnection.Restore(
-                    snapshot, host.Gate, slot, stoodStillSince, isForeign: host.Redirection.IsForeign(snapshot.Connection)));
+                _dormant.Add(!_closedGates.Contains(snapshot.Connection) ? null : Restore(snapshot, stoodStillSince));
                 if (_dormant[^1] is null)
                     faults.Add($"{snapshot.Connection} lived already, and ended with its application.");
             }

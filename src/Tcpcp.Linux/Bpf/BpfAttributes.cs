@@ -132,6 +132,20 @@ internal struct BpfLinkInformation
     [FieldOffset(20)] public uint AttachType;
 }
 
+/// <summary>What it says of a link to a cgroup.</summary>
+[KernelHeader("linux/bpf.h", Structure = "struct bpf_link_info", Fields = "type id prog_id cgroup.cgroup_id cgroup.attach_type")]
+[StructLayout(LayoutKind.Explicit, Size = 32)]
+internal struct BpfCgroupLinkInformation
+{
+    [FieldOffset(0)] public uint Type;
+    [FieldOffset(4)] public uint Id;
+    [FieldOffset(8)] public uint ProgramId;
+
+    /// <summary>0: the cgroup is gone, or the link was detached.</summary>
+    [FieldOffset(16)] public ulong Cgroup;
+    [FieldOffset(24)] public uint AttachType;
+}
+
 /// <summary>A name in the kernel: 15 characters of ASCII at most.</summary>
 [InlineArray(16)]
 internal struct BpfName

@@ -57,6 +57,15 @@ internal sealed class BpfObjectFile
         }
     }
 
+    /// <summary>One of the objects that this assembly has of bpf/.</summary>
+    public static BpfObjectFile Embedded(string name, string section)
+    {
+        using Stream resource = typeof(BpfObjectFile).Assembly.GetManifestResourceStream(name)!;
+        byte[] file = new byte[resource.Length];
+        resource.ReadExactly(file);
+        return Parse(file, section);
+    }
+
     /// <summary>The instructions with the maps' descriptors in their places.</summary>
     public byte[] Link(Func<string, int> descriptorOf)
     {

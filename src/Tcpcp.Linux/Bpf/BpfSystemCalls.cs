@@ -45,9 +45,31 @@ internal static unsafe partial class BpfSystemCalls
         return information;
     }
 
+    /// <summary>Puts another program in the place of a link's.</summary>
+    public static void ReplaceProgram(SafeHandle link, BpfProgram program)
+    {
+        bool held = false;
+        try
+        {
+            program.Handle.DangerousAddRef(ref held);
+            int fd = HeldDescriptor.Take(link);
+            BpfLinkChangeAttributes attributes = new() { Link = fd, Program = (int)program.Handle.DangerousGetHandle() };
+            int error = Try(BpfCommand.LinkUpdate, ref attributes);
+            HeldDescriptor.Return(link, 0);
+            if (error != 0)
+                throw KernelException.Of("bpf(BPF_LINK_UPDATE)", error);
+        }
+        finally
+        {
+            if (held)
+                program.Handle.DangerousRelease();
+        }
+    }
+
     public static string Name(BpfCommand command) => command switch
     {
         BpfCommand.MapCreate => "BPF_MAP_CREATE",
+        BpfCommand.MapLookup => "BPF_MAP_LOOKUP_ELEM",
         BpfCommand.MapUpdate => "BPF_MAP_UPDATE_ELEM",
         BpfCommand.MapDelete => "BPF_MAP_DELETE_ELEM",
         BpfCommand.ProgramLoad => "BPF_PROG_LOAD",
@@ -82,6 +104,7 @@ internal static unsafe partial class BpfSystemCalls
 internal enum BpfCommand
 {
     MapCreate = 0,
+    MapLookup = 1,
     MapUpdate = 2,
     MapDelete = 3,
     ProgramLoad = 5,
