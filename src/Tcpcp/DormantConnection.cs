@@ -41,10 +41,7 @@ public sealed class DormantConnection : IDisposable
     /// <summary>The connection's name.</summary>
     public FourTuple Connection => _snapshot.Connection;
 
-    /// <summary>
-    /// Why congestion control starts as a new connection's although the snapshot says <see cref="CongestionStart.Keep"/>, in one sentence; null: it does not, or
-    /// keeping makes no difference.
-    /// </summary>
+    /// <summary>Why something that was to be kept of the congestion control was not, in one sentence; null: it was.</summary>
     public string? KeepObstacle { get; private set; }
 
     /// <summary>Restores a connection, without sending anything.</summary>
@@ -54,10 +51,12 @@ public sealed class DormantConnection : IDisposable
     /// </remarks>
     /// <param name="snapshot">From <see cref="FrozenConnection.Capture"/>; it is validated first.</param>
     /// <param name="stoodStill">How long the connection has stood still since the capture, as far as clocks have measured it: never more.</param>
+    /// <param name="keepsEcn">Explicit congestion notification goes on where it was agreed on (RFC 3168). Else its marks are not answered any more. It needs Linux 6.4
+    /// with BTF, CAP_BPF and CAP_PERFMON; <see cref="KeepObstacle"/> says why it cannot be done.</param>
     /// <exception cref="InvalidSnapshotException">The snapshot cannot be of a connection.</exception>
     /// <exception cref="NotRestorableException">The address is not of this host, or the connection lives here already.</exception>
     /// <exception cref="KernelException">The kernel refused something else.</exception>
-    public static DormantConnection Restore(ConnectionSnapshot snapshot, TimeSpan stoodStill)
+    public static DormantConnection Restore(ConnectionSnapshot snapshot, TimeSpan stoodStill, bool keepsEcn = false)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
         long stoodStillSince = Stopwatch.GetTimestamp() - (long)(stoodStill.TotalSeconds * Stopwatch.Frequency);
@@ -67,7 +66,7 @@ public sealed class DormantConnection : IDisposable
         {
             SnapshotValidator.ThrowIfInvalid(snapshot);
             closed = gate.Close(snapshot.Connection);
-            DormantConnection dormant = Restore(snapshot, gate, slot: 0, stoodStillSince);
+            DormantConnection dormant = Restore(snapshot, gate, slot: 0, stoodStillSince, keepsEcn: keepsEcn);
             dormant._ownsGate = true;
             return dormant;
         }
@@ -84,15 +83,16 @@ public sealed class DormantConnection : IDisposable
     /// <param name="stoodStillSince">Since when the connection has stood still, as <see cref="Stopwatch.GetTimestamp"/> of this host.</param>
     /// <param name="left">A scope that was activated or discarded, to be used again: many connections then cost one object.</param>
     /// <param name="isForeign">The local address need not be this host's: another host forwards the packets here.</param>
+    /// <param name="keepsEcn">Where it was agreed on.</param>
     internal static DormantConnection Restore(ConnectionSnapshot snapshot, ConnectionGate gate, uint slot, long stoodStillSince,
-        DormantConnection? left = null, bool isForeign = false)
+        DormantConnection? left = null, bool isForeign = false, bool keepsEcn = false)
     {
         if (left is { _socket: not null } or { _ownsGate: true })
             throw new InvalidOperationException($"The scope of {left.Connection} is still in use.");
         SnapshotValidator.ThrowIfInvalid(snapshot);
         uint mark = gate.Options.Mark | (slot & ~gate.Options.MarkMask);
         PeerSegmentSocket? peer = FinRestore.OpenPeer(snapshot, gate.Options.ArrivalMark);
-        KeptCongestion? kept = KeptCongestion.Of(snapshot, out string? obstacle);
+        KeptCongestion? kept = KeptCongestion.Of(snapshot, keepsEcn, out string? obstacle);
         try
         {
             RawSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince, isForeign, kept);
@@ -289,7 +289,7 @@ public sealed class DormantConnection : IDisposable
 
     /// <summary>
     /// After the copy was discarded, when no packet of the connection reaches this host any more: removes the gate's entry. To be called on a thread
-    /// in the same network namespace as <see cref="Restore(ConnectionSnapshot, TimeSpan)"/>.
+    /// in the same network namespace as <see cref="Restore(ConnectionSnapshot, TimeSpan, bool)"/>.
     /// </summary>
     public void OpenGate()
     {

@@ -157,6 +157,7 @@ internal sealed record AgentConfiguration
             CompareForwarded = reader.Time("bounds:compare-forwarded", usual.CompareForwarded, TimeSpan.FromMilliseconds(100), s_day),
             PacketSwitch = ReadSwitch(reader),
             Congestion = ReadCongestion(reader),
+            Ecn = ReadEcn(reader),
             MaxQueueBytes = reader.Number("limits:queue-bytes", usual.MaxQueueBytes, 4096, 1 << 30),
         };
         return bounds.ResolveBackOff <= bounds.ResolveBackOffMax ? bounds
@@ -169,6 +170,14 @@ internal sealed record AgentConfiguration
         "new" => CongestionStart.New,
         "keep" => CongestionStart.Keep,
         string other => throw new ConfigurationException("congestion", $"'{other}' is none of default, new and keep."),
+    };
+
+    private static EcnPolicy ReadEcn(ConfigurationReader reader) => reader.Text("ecn", "drop") switch
+    {
+        "drop" => EcnPolicy.Drop,
+        "keep" => EcnPolicy.Keep,
+        "refuse" => EcnPolicy.Refuse,
+        string other => throw new ConfigurationException("ecn", $"'{other}' is none of drop, keep and refuse."),
     };
 
     private static SwitchChoice ReadSwitch(ConfigurationReader reader) => reader.Text("packet-switch", "auto") switch

@@ -42,6 +42,9 @@ internal sealed record PassOptions
     /// <summary>What congestion control of connections that come starts from. Default: as a new connection, with the captured algorithm.</summary>
     public CongestionStart Congestion { get; init; } = CongestionStart.Default;
 
+    /// <summary>What becomes of explicit congestion notification. Default: connections that have it go on without.</summary>
+    public EcnPolicy Ecn { get; init; } = EcnPolicy.Drop;
+
     /// <summary>Limit of each queue of a snapshot in bytes. Default 64 MiB.</summary>
     public int MaxQueueBytes { get; init; } = SnapshotValidator.DefaultMaxQueueBytes;
 }

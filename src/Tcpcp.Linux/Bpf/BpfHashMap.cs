@@ -160,6 +160,9 @@ internal static class BpfConstants
     public const uint BPF_MAP_TYPE_HASH = 1;
     public const uint BPF_PROG_TYPE_SCHED_CLS = 3;
     public const uint BPF_PROG_TYPE_SOCK_OPS = 13;
+    public const uint BPF_PROG_TYPE_STRUCT_OPS = 27;
+    public const uint BPF_MAP_TYPE_STRUCT_OPS = 26;
+    public const uint BPF_STRUCT_OPS = 44; // since Linux 6.4
     public const uint BPF_CGROUP_SOCK_OPS = 3;
     public const uint BPF_F_NO_PREALLOC = 1 << 0;
     public const uint BPF_TCX_INGRESS = 46; // since Linux 6.6

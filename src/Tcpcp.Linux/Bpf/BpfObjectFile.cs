@@ -79,6 +79,19 @@ internal sealed class BpfObjectFile
         return linked;
     }
 
+    /// <summary>Puts other offsets into the instructions that read or write memory: where one stands for the kernel's own.</summary>
+    public static void Relocate(Span<byte> instructions, IReadOnlyDictionary<short, short> offsets)
+    {
+        for (int at = 0; at < instructions.Length; at += InstructionBytes)
+        {
+            bool isMemory = (instructions[at] & 0x07) is 1 or 2 or 3; // BPF_LDX, BPF_ST, BPF_STX
+            if (isMemory && offsets.TryGetValue(BinaryPrimitives.ReadInt16LittleEndian(instructions[(at + 2)..]), out short offset))
+                BinaryPrimitives.WriteInt16LittleEndian(instructions[(at + 2)..], offset);
+            if (instructions[at] == LoadImmediate64)
+                at += InstructionBytes; // it takes two
+        }
+    }
+
     private IEnumerable<(int Offset, string Map)> ReadReferences(Section relocations, Section symbols)
     {
         Section names = _sections[symbols.Link];

@@ -6,13 +6,18 @@ namespace Tcpcp.Linux.Bpf;
 /// <summary>What a program is for, and where it is attached.</summary>
 /// <param name="Type">BPF_PROG_TYPE_*.</param>
 /// <param name="AttachType">BPF_* of the hook.</param>
-internal readonly record struct BpfProgramKind(uint Type, uint AttachType)
+/// <param name="KernelType">Number of a type in the kernel's BTF; 0: the hook has none.</param>
+internal readonly record struct BpfProgramKind(uint Type, uint AttachType, uint KernelType = 0)
 {
     /// <summary>At a TCX hook of arriving packets.</summary>
     public static BpfProgramKind TcxIngress { get; } = new(BpfConstants.BPF_PROG_TYPE_SCHED_CLS, BpfConstants.BPF_TCX_INGRESS);
 
     /// <summary>Sees the events of a cgroup's TCP sockets.</summary>
     public static BpfProgramKind SocketEvents { get; } = new(BpfConstants.BPF_PROG_TYPE_SOCK_OPS, BpfConstants.BPF_CGROUP_SOCK_OPS);
+
+    /// <summary>A function of a structure of the kernel's that has functions.</summary>
+    public static BpfProgramKind FunctionOf(KernelStructure structure, string member) =>
+        new(BpfConstants.BPF_PROG_TYPE_STRUCT_OPS, (uint)structure.Find(member).Index, structure.Id);
 }
 
 /// <summary>A loaded program.</summary>
@@ -39,6 +44,7 @@ internal sealed unsafe class BpfProgram : IDisposable
                 License = (nuint)licensePointer,
                 Name = BpfName.Of(name),
                 AttachType = kind.AttachType,
+                KernelType = kind.KernelType,
             };
             try
             {

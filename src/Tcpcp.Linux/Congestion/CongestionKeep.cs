@@ -27,6 +27,8 @@ internal sealed class CongestionKeep : IDisposable
     private const string MapPin = "congestion-map";
     private const string LinkPin = "congestion-link";
 
+    private static volatile CongestionKeep? s_own; // the last that this process has opened
+
     private readonly BpfHashMap<ulong, BpfSeed> _map;
     private readonly CgroupLink _link;
 
@@ -40,7 +42,9 @@ internal sealed class CongestionKeep : IDisposable
 
     /// <summary>Attaches the program to the cgroup of the calling thread, or takes over the one that an earlier process has pinned.</summary>
     /// <exception cref="IOException">It cannot be had here: the message says why. Nothing is left behind.</exception>
-    public static CongestionKeep Open()
+    public static CongestionKeep Open() => s_own = OpenPinned();
+
+    private static CongestionKeep OpenPinned()
     {
         CongestionKeep own = OpenUnpinned();
         try
@@ -125,9 +129,11 @@ internal sealed class CongestionKeep : IDisposable
     /// <param name="rate">SO_MAX_PACING_RATE.</param>
     public static ulong OwnPacingRate(SafeHandle socket, ulong rate)
     {
-        if (rate == ulong.MaxValue || !Directory.Exists(BpfPin.Directory))
+        if (rate == ulong.MaxValue)
             return rate;
         SocketOption.Get(socket, SOL_SOCKET, SO_COOKIE, out ulong cookie);
+        if (s_own is { } own && own._map.TryGet(cookie, out BpfSeed known) && known.Rate == rate)
+            return known.OwnPacingRate;
         foreach (string directory in Directories())
         {
             if (!BpfPin.TryOpen(Path.Combine(directory, MapPin), out SafeFileHandle? handle) || BpfHashMap<ulong, BpfSeed>.Of(handle) is not { } map)
@@ -144,6 +150,8 @@ internal sealed class CongestionKeep : IDisposable
 
     public void Dispose()
     {
+        if (s_own == this)
+            s_own = null;
         _link.Dispose();
         _map.Dispose();
     }

@@ -20,6 +20,13 @@ internal static class BpfProbes
         return FeatureFinding.Present;
     }
 
+    /// <summary>Registers a congestion control, which nothing chooses.</summary>
+    public static FeatureFinding CongestionControl()
+    {
+        using CongestionStarter starter = CongestionStarter.Open();
+        return FeatureFinding.Present;
+    }
+
     /// <summary>Attaches the program that keeps congestion windows to this process's cgroup, where it has no seeds and does nothing.</summary>
     public static FeatureFinding SocketEvents()
     {

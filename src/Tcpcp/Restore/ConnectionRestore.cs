@@ -82,7 +82,7 @@ internal static class ConnectionRestore
 
         RepairMode.SetWindow(socket, FinRestore.Window(snapshot));
         RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
-        OptionWriter.WriteDormant(socket, snapshot, ipv6: ipv6Socket && !snapshot.IsV4Mapped);
+        OptionWriter.WriteDormant(socket, snapshot, ipv6: ipv6Socket && !snapshot.IsV4Mapped, kept);
         kept?.Begin(socket);
     }
 

@@ -23,6 +23,7 @@ public sealed class KeptCongestionTests(FarPeerLab lab) : IClassFixture<FarPeerL
         (TimeSpan otherwise, _) = await PassDrainedAsync(algorithm, CongestionStart.Default);
         string what = $"{algorithm}: of the first second {kept.TotalMilliseconds:f0} ms were lost, without it {otherwise.TotalMilliseconds:f0} ms, after a pause of {pause.TotalMilliseconds:f0} ms";
         TestContext.Current.TestOutputHelper!.WriteLine(what);
+        Assert.True(kept <= 1.5 * pause, what);
         Assert.True(otherwise > 2 * kept, what);
     }
 
@@ -30,6 +31,7 @@ public sealed class KeptCongestionTests(FarPeerLab lab) : IClassFixture<FarPeerL
     {
         Assert.SkipUnless(File.ReadAllText("/proc/sys/net/ipv4/tcp_available_congestion_control").Split().Contains(algorithm), $"The kernel has no {algorithm}.");
         Assert.Null(KeptCongestion.FindObstacle());
+        Assert.Null(KeptCongestion.FindEcnObstacle()); // the slow start threshold
     }
 
     // How much of the first second after the pass is lost at the rate from before, and how long the sender was silent.
@@ -53,17 +55,24 @@ public sealed class KeptCongestionTests(FarPeerLab lab) : IClassFixture<FarPeerL
         Assert.Null(dormant.KeepObstacle);
         pair.Activate(dormant);
         TimeSpan pause = FarPeerLab.RoundTrip + Stopwatch.GetElapsedTime(drained); // the last byte left a round trip before it was acknowledged
-        TestContext.Current.TestOutputHelper!.WriteLine($"{start} {snapshot.Congestion} {KeptCongestion.SeedOf(snapshot)}");
+        Assert.Equal(start == CongestionStart.Keep, MaxPacingRate(pair) < ulong.MaxValue);
+        Assert.Equal(ulong.MaxValue, SocketState.Options(pair.Service.Socket).MaxPacingRate); // what a further pass captures
         service.Resume();
         double after = await ReceivedInASecondAsync(pair);
         TcpInfo info = SocketState.Info(pair.Service.Socket);
-        TestContext.Current.TestOutputHelper!.WriteLine($"retrans {info.tcpi_total_retrans} cwnd {info.tcpi_snd_cwnd} ssthresh {info.tcpi_snd_ssthresh} rtt {info.tcpi_rtt} pacing {info.tcpi_pacing_rate} max {SocketState.Options(pair.Service.Socket).MaxPacingRate} rate {rate} after {after}");
-        for (int i = 0; i < 3; i++)
-            TestContext.Current.TestOutputHelper!.WriteLine($"then {await ReceivedInASecondAsync(pair)} retrans {SocketState.Info(pair.Service.Socket).tcpi_total_retrans}");
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"{start}: {info.tcpi_total_retrans} retransmitted, window {info.tcpi_snd_cwnd}, threshold {info.tcpi_snd_ssthresh}; {rate / 1e6:f1} MB/s before, {after / 1e6:f1} after");
+        Assert.Equal(ulong.MaxValue, MaxPacingRate(pair)); // the limit has ended
         service.Pause();
         peer.Pause();
         await pair.ExchangeAsync();
         return (s_second * (1 - (after / rate)), pause);
+    }
+
+    private static ulong MaxPacingRate(LivePair pair)
+    {
+        SocketOption.Get(pair.Service.Socket.SafeHandle, SOL_SOCKET, SO_MAX_PACING_RATE, out ulong rate);
+        return rate;
     }
 
     // The rate, in bytes a second.
