@@ -103,6 +103,9 @@ internal sealed class Host
     /// <param name="percent">0 to 100, in steps of 0.01; 0 loses none.</param>
     public void SetLoss(double percent, LossDirection direction) => _switch.Run(() => PacketLoss.Set(_port, percent, direction));
 
+    /// <summary>From now on the other hosts are at the other end of that path.</summary>
+    public void MoveFarAway(LongPath path) => _switch.Lengthen(_port, path, Network.Links.Get(InterfaceName).Mtu);
+
     /// <summary>Adds an address of its own (/32 or /128) to eth0; when this returns the host takes packets for it.</summary>
     public void AddOwnAddress(IPAddress address)
     {

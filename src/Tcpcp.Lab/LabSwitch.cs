@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tcpcp.Linux.Devices;
 using Tcpcp.Linux.Namespaces;
 using Tcpcp.Linux.Netlink;
 
@@ -12,6 +13,7 @@ internal sealed class LabSwitch : IDisposable
 
     private readonly NamespaceThread _thread;
     private readonly RouteNetlink _network;
+    private readonly List<PathForwarder> _paths = [];
     private int _ports;
 
     private LabSwitch(NamespaceThread thread)
@@ -54,6 +56,33 @@ internal sealed class LabSwitch : IDisposable
         return port;
     }
 
+    /// <summary>Puts a path between a port and the switch: the port is on a switch of its own then, at the far end.</summary>
+    public void Lengthen(string port, LongPath path, int mtu)
+    {
+        string far = string.Create(CultureInfo.InvariantCulture, $"far{_paths.Count + 1}");
+        (string nearTap, string farTap) = ($"{far}-near", $"{far}-tap");
+        _thread.Run(() =>
+        {
+            _network.Links.CreateBridge(far, mtu);
+            File.WriteAllText($"/sys/class/net/{far}/bridge/multicast_snooping", "0");
+            _paths.Add(new PathForwarder(OpenTap(nearTap, Bridge, mtu), OpenTap(farTap, far, mtu), path));
+            _network.Links.SetMaster(port, far);
+            _network.Links.SetUp(far);
+        });
+        WaitUntilForwarding(port);
+        WaitUntilForwarding(nearTap);
+        WaitUntilForwarding(farTap);
+    }
+
+    private TapDevice OpenTap(string name, string bridge, int mtu)
+    {
+        TapDevice tap = TapDevice.Create(name);
+        _network.Links.SetMtu(name, mtu);
+        _network.Links.SetMaster(name, bridge);
+        _network.Links.SetUp(name);
+        return tap;
+    }
+
     /// <summary>Waits until frames pass the port; its other end must be up.</summary>
     public void WaitUntilForwarding(string port)
     {
@@ -73,6 +102,8 @@ internal sealed class LabSwitch : IDisposable
     /// <summary>Unplugs everything; the hosts' <c>eth0</c> go too.</summary>
     public void Dispose()
     {
+        foreach (PathForwarder path in _paths)
+            path.Dispose();
         for (int port = 1; port <= _ports; port++)
             _network.Links.Delete(string.Create(CultureInfo.InvariantCulture, $"port{port}"));
         _network.Links.Delete(Bridge);

@@ -32,6 +32,7 @@ public sealed class DormantConnection : IDisposable
     private bool _isQueued;
     private bool _isAwake; // before it was adopted
     private bool _ownsGate;
+    private KeptCongestion? _kept;
 
     private DormantConnection()
     {
@@ -40,13 +41,22 @@ public sealed class DormantConnection : IDisposable
     /// <summary>The connection's name.</summary>
     public FourTuple Connection => _snapshot.Connection;
 
+    /// <summary>Why something that was to be kept of the congestion control was not, in one sentence; null: it was.</summary>
+    public string? KeepObstacle { get; private set; }
+
     /// <summary>Restores a connection, without sending anything.</summary>
+    /// <remarks>
+    /// With <see cref="CongestionStart.Keep"/> in the snapshot it starts from the captured window and rate: right only where the path to the peer is the same.
+    /// That needs CAP_BPF and a cgroup2 file system; <see cref="KeepObstacle"/> says why it cannot be done.
+    /// </remarks>
     /// <param name="snapshot">From <see cref="FrozenConnection.Capture"/>; it is validated first.</param>
     /// <param name="stoodStill">How long the connection has stood still since the capture, as far as clocks have measured it: never more.</param>
+    /// <param name="keepsEcn">Explicit congestion notification goes on where it was agreed on (RFC 3168). Else its marks are not answered any more. It needs Linux 6.4
+    /// with BTF, CAP_BPF and CAP_PERFMON; <see cref="KeepObstacle"/> says why it cannot be done.</param>
     /// <exception cref="InvalidSnapshotException">The snapshot cannot be of a connection.</exception>
     /// <exception cref="NotRestorableException">The address is not of this host, or the connection lives here already.</exception>
     /// <exception cref="KernelException">The kernel refused something else.</exception>
-    public static DormantConnection Restore(ConnectionSnapshot snapshot, TimeSpan stoodStill)
+    public static DormantConnection Restore(ConnectionSnapshot snapshot, TimeSpan stoodStill, bool keepsEcn = false)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
         long stoodStillSince = Stopwatch.GetTimestamp() - (long)(stoodStill.TotalSeconds * Stopwatch.Frequency);
@@ -56,7 +66,7 @@ public sealed class DormantConnection : IDisposable
         {
             SnapshotValidator.ThrowIfInvalid(snapshot);
             closed = gate.Close(snapshot.Connection);
-            DormantConnection dormant = Restore(snapshot, gate, slot: 0, stoodStillSince);
+            DormantConnection dormant = Restore(snapshot, gate, slot: 0, stoodStillSince, keepsEcn: keepsEcn);
             dormant._ownsGate = true;
             return dormant;
         }
@@ -73,21 +83,24 @@ public sealed class DormantConnection : IDisposable
     /// <param name="stoodStillSince">Since when the connection has stood still, as <see cref="Stopwatch.GetTimestamp"/> of this host.</param>
     /// <param name="left">A scope that was activated or discarded, to be used again: many connections then cost one object.</param>
     /// <param name="isForeign">The local address need not be this host's: another host forwards the packets here.</param>
+    /// <param name="keepsEcn">Where it was agreed on.</param>
     internal static DormantConnection Restore(ConnectionSnapshot snapshot, ConnectionGate gate, uint slot, long stoodStillSince,
-        DormantConnection? left = null, bool isForeign = false)
+        DormantConnection? left = null, bool isForeign = false, bool keepsEcn = false)
     {
         if (left is { _socket: not null } or { _ownsGate: true })
             throw new InvalidOperationException($"The scope of {left.Connection} is still in use.");
         SnapshotValidator.ThrowIfInvalid(snapshot);
         uint mark = gate.Options.Mark | (slot & ~gate.Options.MarkMask);
         PeerSegmentSocket? peer = FinRestore.OpenPeer(snapshot, gate.Options.ArrivalMark);
+        KeptCongestion? kept = KeptCongestion.Of(snapshot, keepsEcn, out string? obstacle);
         try
         {
-            RawSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince, isForeign);
+            RawSocketHandle socket = ConnectionRestore.Restore(snapshot, mark, peer, stoodStillSince, isForeign, kept);
             left?._peer?.Dispose();
             DormantConnection dormant = left ?? new DormantConnection();
             (dormant._socket, dormant._gate, dormant._snapshot, dormant._peer) = (socket, gate, snapshot, peer);
             (dormant._tailIsSent, dormant._isQueued) = (false, false);
+            (dormant._kept, dormant.KeepObstacle) = (kept, obstacle ?? kept?.Obstacle);
             dormant._written = snapshot.Sent.Length - dormant.Tail.Length;
             return dormant;
         }
@@ -137,7 +150,7 @@ public sealed class DormantConnection : IDisposable
 
         // Bytes in flight that the peer may lack: the last segment goes out at once, as unsent, and serves as a tail-loss probe; as sent it would wait
         // for a fresh RTO. Where the window would hold it back, or the peer has it already, it counts as sent.
-        _tailIsSent = open == 0 || open > InitialWindowSegments * _snapshot.Negotiated.SendMss || _written >= _snapshot.Sent.Length;
+        _tailIsSent = open == 0 || open > (_kept?.WindowSegments ?? InitialWindowSegments) * (long)_snapshot.Negotiated.SendMss || _written >= _snapshot.Sent.Length;
         if (_isAwake)
         {
             _gate.Open(Connection);
@@ -276,7 +289,7 @@ public sealed class DormantConnection : IDisposable
 
     /// <summary>
     /// After the copy was discarded, when no packet of the connection reaches this host any more: removes the gate's entry. To be called on a thread
-    /// in the same network namespace as <see cref="Restore(ConnectionSnapshot, TimeSpan)"/>.
+    /// in the same network namespace as <see cref="Restore(ConnectionSnapshot, TimeSpan, bool)"/>.
     /// </summary>
     public void OpenGate()
     {

@@ -28,6 +28,9 @@ public enum NotPassableReason
 
     /// <summary>The sequence numbers kept moving behind the closed gate.</summary>
     Unstable,
+
+    /// <summary>It has agreed on explicit congestion notification, and the agent's policy is to pass no such connection.</summary>
+    Ecn,
 }
 
 /// <summary>The connection cannot be passed. It goes on as it was: nothing was changed.</summary>

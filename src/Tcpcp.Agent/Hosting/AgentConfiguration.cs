@@ -5,6 +5,7 @@ using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Passing;
 using Tcpcp.Agent.Policy;
 using Tcpcp.Agent.Redirection;
+using Tcpcp.Core;
 using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Agent.Hosting;
@@ -155,11 +156,29 @@ internal sealed record AgentConfiguration
             ResolveBackOffMax = reader.Time("bounds:resolve-longest", usual.ResolveBackOffMax, TimeSpan.FromMilliseconds(1), s_day),
             CompareForwarded = reader.Time("bounds:compare-forwarded", usual.CompareForwarded, TimeSpan.FromMilliseconds(100), s_day),
             PacketSwitch = ReadSwitch(reader),
+            Congestion = ReadCongestion(reader),
+            Ecn = ReadEcn(reader),
             MaxQueueBytes = reader.Number("limits:queue-bytes", usual.MaxQueueBytes, 4096, 1 << 30),
         };
         return bounds.ResolveBackOff <= bounds.ResolveBackOffMax ? bounds
             : throw new ConfigurationException("bounds:resolve-longest", "it is shorter than bounds:resolve-first.");
     }
+
+    private static CongestionStart ReadCongestion(ConfigurationReader reader) => reader.Text("congestion", "default") switch
+    {
+        "default" => CongestionStart.Default,
+        "new" => CongestionStart.New,
+        "keep" => CongestionStart.Keep,
+        string other => throw new ConfigurationException("congestion", $"'{other}' is none of default, new and keep."),
+    };
+
+    private static EcnPolicy ReadEcn(ConfigurationReader reader) => reader.Text("ecn", "drop") switch
+    {
+        "drop" => EcnPolicy.Drop,
+        "keep" => EcnPolicy.Keep,
+        "refuse" => EcnPolicy.Refuse,
+        string other => throw new ConfigurationException("ecn", $"'{other}' is none of drop, keep and refuse."),
+    };
 
     private static SwitchChoice ReadSwitch(ConfigurationReader reader) => reader.Text("packet-switch", "auto") switch
     {

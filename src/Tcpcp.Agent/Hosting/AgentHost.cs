@@ -41,6 +41,12 @@ internal sealed class AgentHost : IAsyncDisposable
                 ? new Forward(configuration.Interface, others.Values, configuration.Bounds.PacketSwitch) : new Takeover(configuration.Interface, sockets),
             name => others.GetValueOrDefault(name), telemetry.SpanOf);
         log.PacketSwitch(_host.Hold.Mechanism, _host.Hold.BpfObstacle is { } obstacle ? $" BPF is not to be had: {obstacle}" : "");
+        if (configuration.Bounds.Congestion == Core.CongestionStart.Keep && Restore.KeptCongestion.FindObstacle() is { } notKept)
+            log.CongestionNotKept(notKept);
+        // Not only when the first connection comes, whose peer would wait for it.
+        bool usesStarter = configuration.Bounds.Congestion == Core.CongestionStart.Keep || configuration.Bounds.Ecn == EcnPolicy.Keep;
+        if (usesStarter && Restore.KeptCongestion.FindEcnObstacle() is { } notStarted)
+            log.StartNotKept(notStarted);
         _destination = new DestinationSide(_host, telemetry.Observe) { Policy = configuration.Policy, LinkObserver = telemetry.Observe };
         if (_host.Redirection is Forward forward)
             _home = new ForwardingHome(forward.Entries, _host.OriginPasses, others.Values, telemetry.Observe);

@@ -20,6 +20,12 @@ internal static partial class AgentLog
     [LoggerMessage(4, LogLevel.Information, "Packets are switched by {Mechanism}.{Obstacle}")]
     public static partial void PacketSwitch(this ILogger log, SwitchMechanism mechanism, string obstacle);
 
+    [LoggerMessage(5, LogLevel.Warning, "The congestion state of connections that come is not kept: {Obstacle}")]
+    public static partial void CongestionNotKept(this ILogger log, string obstacle);
+
+    [LoggerMessage(6, LogLevel.Warning, "Neither ECN nor slow start thresholds of connections that come can be kept: {Obstacle}")]
+    public static partial void StartNotKept(this ILogger log, string obstacle);
+
     [LoggerMessage(10, LogLevel.Debug, "{Connection}: {Side} {Action} {Detail} [pass {Pass}]")]
     public static partial void Step(this ILogger log, FourTuple connection, PassSide side, PassAction action, string detail, PassId pass);
 
@@ -46,6 +52,9 @@ internal static partial class AgentLog
 
     [LoggerMessage(18, LogLevel.Debug, "{Home} does not forward {Count} connections any more, which have ended here.")]
     public static partial void EndsTold(this ILogger log, string home, int count);
+
+    [LoggerMessage(19, LogLevel.Information, "{Detail} [pass {Pass}]")]
+    public static partial void NotKept(this ILogger log, string detail, PassId pass);
 
     [LoggerMessage(30, LogLevel.Information, "{Detail}")]
     public static partial void Link(this ILogger log, string detail);

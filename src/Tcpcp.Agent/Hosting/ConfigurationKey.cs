@@ -33,6 +33,11 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
         new("redirection", "takeover", "How packets follow a connection: takeover (the address moves) or forward (its host sends them on).",
             "With takeover all connections of an address move at once; with forward the address's host must stay up."),
         new("packet-switch", "auto", "What switches the packets of single connections: bpf, nftables, or auto (bpf, or nftables where it is not to be had)."),
+        new("congestion", "default", "What congestion control of connections that come starts from: default (as a new connection, with the algorithm that it had), new (with this host's "
+            + "algorithm) or keep (from the window and the rate that it had).",
+            "keep: where the path to the peer is not the same, the first round trips may overload it."),
+        new("ecn", "drop", "What becomes of connections that have agreed on explicit congestion notification: drop (they come here and go on without it), keep (with it) or refuse (they are "
+            + "neither passed from here nor taken).", "drop: where routers mark instead of dropping, the peer does not hear of it any more."),
         new("local:socket", "/run/tcpcp/agent.sock", "Path of the socket for programs of this host."),
         new("local:applications-group", "tcpcp", "Group whose members may pass and receive connections.", "They receive other users' connections by name."),
         new("local:operators-group", "root", "Group whose members may drain and settle passes."),

@@ -89,6 +89,9 @@ internal sealed class PassTelemetry : IDisposable
             case PassAction.InDoubt:
                 _log.InDoubt(step.Connection, step.OtherHost, step.Detail, step.Pass);
                 break;
+            case PassAction.Restored when step.Detail.Length > 0:
+                _log.NotKept(step.Detail, step.Pass);
+                break;
             case PassAction.Broken:
                 _log.Broken(step.Connection, step.Side, step.Detail, step.Pass);
                 break;

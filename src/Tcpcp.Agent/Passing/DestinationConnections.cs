@@ -21,6 +21,9 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
     /// <summary>The dormant sockets, in the order of the names.</summary>
     public IReadOnlyList<SafeHandle> Dormant => [.. _dormant.Select(dormant => dormant!.Socket)];
 
+    /// <summary>What connections were restored without, and why; empty: they have all that was wanted.</summary>
+    public string NotKept { get; private set; } = "";
+
     /// <exception cref="InvalidOperationException">Another pass has closed the gate of one.</exception>
     public void CloseGates()
     {
@@ -51,11 +54,21 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
     public void Restore(IReadOnlyList<Core.ConnectionSnapshot> snapshots, long stoodStillSince)
     {
         foreach (Core.ConnectionSnapshot snapshot in snapshots)
-            _dormant.Add(DormantConnection.Restore(
-                snapshot, host.Gate, slot, stoodStillSince, isForeign: host.Redirection.IsForeign(snapshot.Connection)));
+            _dormant.Add(Restore(snapshot, stoodStillSince));
+        NotKept = string.Join(' ', snapshots.Zip(_dormant, FindNotKept).OfType<string>());
         foreach (FourTuple name in names)
             host.Redirection.AwaitArrival(name);
     }
+
+    private string? FindNotKept(Core.ConnectionSnapshot snapshot, DormantConnection? dormant) =>
+        dormant?.KeepObstacle is { } obstacle ? $"{snapshot.Connection} goes on without what was to be kept: {obstacle}"
+        : snapshot.Negotiated.Ecn && host.Options.Ecn == EcnPolicy.Drop ? $"{snapshot.Connection} goes on without ECN, on which it had agreed (ecn: drop)."
+        : null;
+
+    // Whether the path to the peer is the same is known here, not at the origin.
+    private DormantConnection Restore(Core.ConnectionSnapshot snapshot, long stoodStillSince) => DormantConnection.Restore(
+        snapshot with { Congestion = snapshot.Congestion with { Start = host.Options.Congestion } },
+        host.Gate, slot, stoodStillSince, isForeign: host.Redirection.IsForeign(snapshot.Connection), keepsEcn: host.Options.Ecn == EcnPolicy.Keep);
 
     /// <summary>Makes the sockets again after the death of their holders. One whose gate is open may have lived already: it ended with them.</summary>
     /// <returns>What could not be made again; null if all could.</returns>
@@ -73,8 +86,7 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
                     continue;
                 }
 
-                _dormant.Add(!_closedGates.Contains(snapshot.Connection) ? null : DormantConnection.Restore(
-                    snapshot, host.Gate, slot, stoodStillSince, isForeign: host.Redirection.IsForeign(snapshot.Connection)));
+                _dormant.Add(!_closedGates.Contains(snapshot.Connection) ? null : Restore(snapshot, stoodStillSince));
                 if (_dormant[^1] is null)
                     faults.Add($"{snapshot.Connection} lived already, and ended with its application.");
             }

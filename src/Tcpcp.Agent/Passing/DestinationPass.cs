@@ -21,6 +21,9 @@ namespace Tcpcp.Agent.Passing;
 /// </summary>
 internal sealed class DestinationPass
 {
+    /// <summary>Why a connection is refused that has agreed on explicit congestion notification.</summary>
+    public const string EcnRefused = "It has agreed on ECN, and this host takes no such connection (ecn: refuse).";
+
     private const ulong MaxStoodStillMicroseconds = 600_000_000; // a timestamp clock that leaps further ends the connection anyway
 
     private readonly HostServices _host;
@@ -280,8 +283,7 @@ internal sealed class DestinationPass
                 Send(message => message.Ready = new Ready { OfferLifetimeMs = (uint)_host.Options.OfferLifetime.TotalMilliseconds });
                 return null;
             case DestinationEffect.RestoreDormant:
-                Restore();
-                return null;
+                return Restore();
             case DestinationEffect.HandToApplication:
                 return ShowToApplication();
             case DestinationEffect.RecoverDormant:
@@ -373,16 +375,19 @@ internal sealed class DestinationPass
         Take(new DestinationInput.TransferHeard(Terms.Ticket));
     }
 
-    private void Restore()
+    private DestinationInput.Declined? Restore()
     {
         Transfer transfer = Transfer.Parser.ParseFrom(_transfer.WrittenSpan);
         // What the verdict will need in the journal is known now: rather refuse than fail afterwards.
         _host.Journal.Reserve(Id, _transfer.WrittenCount + AgentLimits.JournalBytesBesidesSnapshots);
         _transfer = new ArrayBufferWriter<byte>();
         _snapshots = OfferedSnapshots.Of(transfer, Names, _host.Options.MaxQueueBytes);
+        if (_host.Options.Ecn == EcnPolicy.Refuse && _snapshots.Any(snapshot => snapshot.Negotiated.Ecn))
+            return Decline(PassFailure.RefusedByPolicy, EcnRefused); // an earlier version's offer does not say it
         _applicationState = transfer.ApplicationState;
         _connections.Restore(_snapshots, _stoodStillSince);
-        Report(PassAction.Restored);
+        Report(PassAction.Restored, _connections.NotKept);
+        return null;
     }
 
     private void Record(DestinationEffect.Record effect)

@@ -205,6 +205,8 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
                 return (PassFailure.InvalidSnapshot, "The offer names a connection twice.");
             if (Policy?.FindObstacle(peer, offer.Application, connections) is { } obstacle)
                 return (PassFailure.RefusedByPolicy, obstacle);
+            if (offer.Ecn && host.Options.Ecn == EcnPolicy.Refuse)
+                return (PassFailure.RefusedByPolicy, DestinationPass.EcnRefused);
             if (FindReceiver(offer.Application) is not { } receiver)
                 return (PassFailure.NoApplication, $"No application named '{offer.Application}' is registered here.");
             if (FindConflict(id, connections) is { } conflict)

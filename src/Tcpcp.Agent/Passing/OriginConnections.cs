@@ -39,6 +39,9 @@ internal sealed class OriginConnections : IDisposable
     /// <summary>How long the connections have stood still.</summary>
     public TimeSpan StoodStill => _frozen.Count == 0 ? TimeSpan.Zero : _frozen.Min(frozen => frozen?.StoodStill ?? TimeSpan.Zero);
 
+    /// <summary>Whether one has agreed on explicit congestion notification.</summary>
+    public bool HaveEcn { get; private set; }
+
     /// <summary>Bytes that wait in the send queues.</summary>
     public int UnacknowledgedBytes => _sockets.Sum(socket => SocketQueues.UnacknowledgedBytes(socket!.SafeHandle));
 
@@ -54,7 +57,10 @@ internal sealed class OriginConnections : IDisposable
         {
             foreach (Socket socket in sockets)
             {
-                FourTuple name = Passability.Require(socket.SafeHandle, host.Gate.Options, out _).Connection;
+                FourTuple name = Passability.Require(socket.SafeHandle, host.Gate.Options, out TcpInfo info).Connection;
+                if (info.HasEcn && host.Options.Ecn == EcnPolicy.Refuse)
+                    throw new NotPassableException(NotPassableReason.Ecn, name, "it has agreed on ECN, and this host passes no such connection (ecn: refuse).");
+                connections.HaveEcn |= info.HasEcn;
                 if (host.OriginPasses.IsRecovering(name))
                     throw new NotPassableException(NotPassableReason.AlreadyPassing, name, "a pass that this agent's restart has interrupted is not settled yet.");
                 connections._locks.Add(ConnectionLock.TryTake(socket.SafeHandle)

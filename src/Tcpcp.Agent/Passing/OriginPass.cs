@@ -338,7 +338,7 @@ internal sealed class OriginPass
     private async Task SendOfferAsync(CancellationToken cancellationToken)
     {
         await _link.OpenAsync(Options.AnswerTime, cancellationToken);
-        Offer offer = new() { Application = _application, Epoch = _epoch, Redirector = (Core.Wire.Redirector)_redirector };
+        Offer offer = new() { Application = _application, Epoch = _epoch, Redirector = (Core.Wire.Redirector)_redirector, Ecn = _connections.HaveEcn };
         offer.Connections.Add(_connections.Names.Select(EndPointWire.ToMessage));
         offer.QueueBytes.Add((ulong)_connections.UnacknowledgedBytes);
         Report(PassAction.Offered);

@@ -1,3 +1,4 @@
+using Tcpcp.Core;
 using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Agent.Passing;
@@ -38,6 +39,12 @@ internal sealed record PassOptions
     /// <summary>What switches packets. Default <see cref="SwitchChoice.Automatic"/>: BPF, or nftables where it is not to be had.</summary>
     public SwitchChoice PacketSwitch { get; init; } = SwitchChoice.Automatic;
 
+    /// <summary>What congestion control of connections that come starts from. Default: as a new connection, with the captured algorithm.</summary>
+    public CongestionStart Congestion { get; init; } = CongestionStart.Default;
+
+    /// <summary>What becomes of explicit congestion notification. Default: connections that have it go on without.</summary>
+    public EcnPolicy Ecn { get; init; } = EcnPolicy.Drop;
+
     /// <summary>Limit of each queue of a snapshot in bytes. Default 64 MiB.</summary>
-    public int MaxQueueBytes { get; init; } = Core.SnapshotValidator.DefaultMaxQueueBytes;
+    public int MaxQueueBytes { get; init; } = SnapshotValidator.DefaultMaxQueueBytes;
 }

@@ -5,7 +5,7 @@ using System.Text;
 namespace Tcpcp.Linux.Bpf;
 
 /// <summary>The part of <c>union bpf_attr</c> (linux/bpf.h) that BPF_MAP_CREATE reads.</summary>
-[KernelHeader("linux/bpf.h", Structure = "union bpf_attr", Fields = "map_type key_size value_size max_entries map_flags map_name")]
+[KernelHeader("linux/bpf.h", Structure = "union bpf_attr", Fields = "map_type key_size value_size max_entries map_flags map_name btf_fd btf_vmlinux_value_type_id")]
 [StructLayout(LayoutKind.Explicit, Size = 72)]
 internal struct BpfMapAttributes
 {
@@ -15,6 +15,8 @@ internal struct BpfMapAttributes
     [FieldOffset(12)] public uint MaxEntries;
     [FieldOffset(16)] public uint Flags;
     [FieldOffset(28)] public BpfName Name;
+    [FieldOffset(48)] public int Types;
+    [FieldOffset(60)] public uint KernelValueType;
 }
 
 /// <summary>The part that the calls for one element read.</summary>
@@ -48,8 +50,8 @@ internal struct BpfBatchAttributes
 
 /// <summary>The part that BPF_PROG_LOAD reads.</summary>
 [KernelHeader("linux/bpf.h", Structure = "union bpf_attr",
-    Fields = "prog_type insn_cnt insns license log_level log_size log_buf prog_name expected_attach_type")]
-[StructLayout(LayoutKind.Explicit, Size = 72)]
+    Fields = "prog_type insn_cnt insns license log_level log_size log_buf prog_name expected_attach_type attach_btf_id")]
+[StructLayout(LayoutKind.Explicit, Size = 112)]
 internal struct BpfProgramAttributes
 {
     [FieldOffset(0)] public uint Type;
@@ -61,6 +63,17 @@ internal struct BpfProgramAttributes
     [FieldOffset(32)] public nuint Log;
     [FieldOffset(48)] public BpfName Name;
     [FieldOffset(68)] public uint AttachType;
+    [FieldOffset(108)] public uint KernelType;
+}
+
+/// <summary>The part that BPF_BTF_LOAD reads.</summary>
+[KernelHeader("linux/bpf.h", Structure = "union bpf_attr", Fields = "btf btf_log_buf btf_size")]
+[StructLayout(LayoutKind.Explicit, Size = 32)]
+internal struct BpfTypesAttributes
+{
+    [FieldOffset(0)] public nuint Types;
+    [FieldOffset(8)] public nuint Log;
+    [FieldOffset(16)] public uint Bytes;
 }
 
 /// <summary>The part that BPF_OBJ_PIN and BPF_OBJ_GET read.</summary>
@@ -130,6 +143,20 @@ internal struct BpfLinkInformation
     /// <summary>0: the interface is gone, or the link was detached.</summary>
     [FieldOffset(16)] public uint Interface;
     [FieldOffset(20)] public uint AttachType;
+}
+
+/// <summary>What it says of a link to a cgroup.</summary>
+[KernelHeader("linux/bpf.h", Structure = "struct bpf_link_info", Fields = "type id prog_id cgroup.cgroup_id cgroup.attach_type")]
+[StructLayout(LayoutKind.Explicit, Size = 32)]
+internal struct BpfCgroupLinkInformation
+{
+    [FieldOffset(0)] public uint Type;
+    [FieldOffset(4)] public uint Id;
+    [FieldOffset(8)] public uint ProgramId;
+
+    /// <summary>0: the cgroup is gone, or the link was detached.</summary>
+    [FieldOffset(16)] public ulong Cgroup;
+    [FieldOffset(24)] public uint AttachType;
 }
 
 /// <summary>A name in the kernel: 15 characters of ASCII at most.</summary>

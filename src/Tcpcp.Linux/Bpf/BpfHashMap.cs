@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Tcpcp.Linux.Bpf;
 
-/// <summary>A hash of the kernel whose room is all there from the start, so that a change never waits for memory.</summary>
+/// <summary>A hash of the kernel. Unless asked otherwise its room is all there from the start, so that a change never waits for memory.</summary>
 [KernelHeader("linux/bpf.h", "errno.h")]
 internal sealed unsafe class BpfHashMap<TKey, TValue> : IDisposable
     where TKey : unmanaged
@@ -18,7 +18,8 @@ internal sealed unsafe class BpfHashMap<TKey, TValue> : IDisposable
     /// <summary>How many elements there is room for.</summary>
     public int Capacity => (int)BpfSystemCalls.Information<BpfMapInformation>(Handle).MaxEntries;
 
-    public static BpfHashMap<TKey, TValue> Create(string name, int capacity)
+    /// <param name="preallocated">False: an element takes memory when it is set.</param>
+    public static BpfHashMap<TKey, TValue> Create(string name, int capacity, bool preallocated = true)
     {
         BpfMapAttributes attributes = new()
         {
@@ -26,6 +27,7 @@ internal sealed unsafe class BpfHashMap<TKey, TValue> : IDisposable
             KeyBytes = (uint)sizeof(TKey),
             ValueBytes = (uint)sizeof(TValue),
             MaxEntries = (uint)capacity,
+            Flags = preallocated ? 0 : BpfConstants.BPF_F_NO_PREALLOC,
             Name = BpfName.Of(name),
         };
         return new BpfHashMap<TKey, TValue>(BpfSystemCalls.Open(BpfCommand.MapCreate, ref attributes, name));
@@ -70,6 +72,24 @@ internal sealed unsafe class BpfHashMap<TKey, TValue> : IDisposable
             int error = BpfSystemCalls.Try(BpfCommand.MapUpdateBatch, ref attributes);
             HeldDescriptor.Return(Handle, 0);
             ThrowIfFailed(BpfCommand.MapUpdateBatch, error);
+        }
+    }
+
+    /// <returns>False if it is not there.</returns>
+    public bool TryGet(in TKey key, out TValue value)
+    {
+        value = default;
+        fixed (TKey* keyPointer = &key)
+        fixed (TValue* valuePointer = &value)
+        {
+            int fd = HeldDescriptor.Take(Handle);
+            BpfElementAttributes attributes = new() { Map = fd, Key = (nuint)keyPointer, Value = (nuint)valuePointer };
+            int error = BpfSystemCalls.Try(BpfCommand.MapLookup, ref attributes);
+            HeldDescriptor.Return(Handle, 0);
+            if (error == Errno.ENOENT)
+                return false;
+            ThrowIfFailed(BpfCommand.MapLookup, error);
+            return true;
         }
     }
 
@@ -139,6 +159,12 @@ internal static class BpfConstants
 {
     public const uint BPF_MAP_TYPE_HASH = 1;
     public const uint BPF_PROG_TYPE_SCHED_CLS = 3;
+    public const uint BPF_PROG_TYPE_SOCK_OPS = 13;
+    public const uint BPF_PROG_TYPE_STRUCT_OPS = 27;
+    public const uint BPF_MAP_TYPE_STRUCT_OPS = 26;
+    public const uint BPF_STRUCT_OPS = 44; // since Linux 6.4
+    public const uint BPF_CGROUP_SOCK_OPS = 3;
+    public const uint BPF_F_NO_PREALLOC = 1 << 0;
     public const uint BPF_TCX_INGRESS = 46; // since Linux 6.6
     public const uint BPF_F_BEFORE = 1 << 3; // since Linux 6.6
     public const uint BPF_F_AFTER = 1 << 4; // since Linux 6.6

@@ -57,6 +57,15 @@ internal sealed class BpfObjectFile
         }
     }
 
+    /// <summary>One of the objects that this assembly has of bpf/.</summary>
+    public static BpfObjectFile Embedded(string name, string section)
+    {
+        using Stream resource = typeof(BpfObjectFile).Assembly.GetManifestResourceStream(name)!;
+        byte[] file = new byte[resource.Length];
+        resource.ReadExactly(file);
+        return Parse(file, section);
+    }
+
     /// <summary>The instructions with the maps' descriptors in their places.</summary>
     public byte[] Link(Func<string, int> descriptorOf)
     {
@@ -68,6 +77,19 @@ internal sealed class BpfObjectFile
         }
 
         return linked;
+    }
+
+    /// <summary>Puts other offsets into the instructions that read or write memory: where one stands for the kernel's own.</summary>
+    public static void Relocate(Span<byte> instructions, IReadOnlyDictionary<short, short> offsets)
+    {
+        for (int at = 0; at < instructions.Length; at += InstructionBytes)
+        {
+            bool isMemory = (instructions[at] & 0x07) is 1 or 2 or 3; // BPF_LDX, BPF_ST, BPF_STX
+            if (isMemory && offsets.TryGetValue(BinaryPrimitives.ReadInt16LittleEndian(instructions[(at + 2)..]), out short offset))
+                BinaryPrimitives.WriteInt16LittleEndian(instructions[(at + 2)..], offset);
+            if (instructions[at] == LoadImmediate64)
+                at += InstructionBytes; // it takes two
+        }
     }
 
     private IEnumerable<(int Offset, string Map)> ReadReferences(Section relocations, Section symbols)

@@ -10,6 +10,16 @@ namespace Tcpcp.Linux.Bpf;
 /// </summary>
 internal static unsafe class BpfPin
 {
+    /// <summary>Where the file system is looked for.</summary>
+    public const string FileSystem = "/sys/fs/bpf";
+
+    /// <summary>Where all names of this program are.</summary>
+    public const string Directory = FileSystem + "/tcpcp";
+
+    /// <summary>Whether there is a BPF file system.</summary>
+    public static bool IsPossible() =>
+        File.ReadLines("/proc/thread-self/mounts").Select(line => line.Split(' ')).Any(parts => parts is [_, FileSystem, "bpf", ..]);
+
     public static void Pin(SafeFileHandle handle, string path)
     {
         fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))

@@ -45,15 +45,38 @@ internal static unsafe partial class BpfSystemCalls
         return information;
     }
 
+    /// <summary>Puts another program in the place of a link's.</summary>
+    public static void ReplaceProgram(SafeHandle link, BpfProgram program)
+    {
+        bool held = false;
+        try
+        {
+            program.Handle.DangerousAddRef(ref held);
+            int fd = HeldDescriptor.Take(link);
+            BpfLinkChangeAttributes attributes = new() { Link = fd, Program = (int)program.Handle.DangerousGetHandle() };
+            int error = Try(BpfCommand.LinkUpdate, ref attributes);
+            HeldDescriptor.Return(link, 0);
+            if (error != 0)
+                throw KernelException.Of("bpf(BPF_LINK_UPDATE)", error);
+        }
+        finally
+        {
+            if (held)
+                program.Handle.DangerousRelease();
+        }
+    }
+
     public static string Name(BpfCommand command) => command switch
     {
         BpfCommand.MapCreate => "BPF_MAP_CREATE",
+        BpfCommand.MapLookup => "BPF_MAP_LOOKUP_ELEM",
         BpfCommand.MapUpdate => "BPF_MAP_UPDATE_ELEM",
         BpfCommand.MapDelete => "BPF_MAP_DELETE_ELEM",
         BpfCommand.ProgramLoad => "BPF_PROG_LOAD",
         BpfCommand.Pin => "BPF_OBJ_PIN",
         BpfCommand.OpenPin => "BPF_OBJ_GET",
         BpfCommand.ObjectInformation => "BPF_OBJ_GET_INFO_BY_FD",
+        BpfCommand.TypesLoad => "BPF_BTF_LOAD",
         BpfCommand.MapLookupBatch => "BPF_MAP_LOOKUP_BATCH",
         BpfCommand.MapUpdateBatch => "BPF_MAP_UPDATE_BATCH",
         BpfCommand.LinkCreate => "BPF_LINK_CREATE",
@@ -82,12 +105,14 @@ internal static unsafe partial class BpfSystemCalls
 internal enum BpfCommand
 {
     MapCreate = 0,
+    MapLookup = 1,
     MapUpdate = 2,
     MapDelete = 3,
     ProgramLoad = 5,
     Pin = 6,
     OpenPin = 7,
     ObjectInformation = 15,
+    TypesLoad = 18,
     MapLookupBatch = 24,
     MapUpdateBatch = 26,
     LinkCreate = 28,

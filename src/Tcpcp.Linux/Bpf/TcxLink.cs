@@ -17,7 +17,7 @@ internal sealed class TcxLink : IDisposable
 
     /// <summary>Attaches a program to an interface of the calling thread's network namespace.</summary>
     /// <param name="before">A link of the same interface that comes right before; null: this is the first of all.</param>
-    public static TcxLink Attach(TcxProgram program, int interfaceIndex, TcxLink? before)
+    public static TcxLink Attach(BpfProgram program, int interfaceIndex, TcxLink? before)
     {
         bool programHeld = false, linkHeld = false;
         try
@@ -49,25 +49,7 @@ internal sealed class TcxLink : IDisposable
     public void Pin(string path) => BpfPin.Pin(_handle, path);
 
     /// <summary>Puts another program in place; no packet meets none.</summary>
-    public void Replace(TcxProgram program)
-    {
-        bool held = false;
-        try
-        {
-            program.Handle.DangerousAddRef(ref held);
-            int link = HeldDescriptor.Take(_handle);
-            BpfLinkChangeAttributes attributes = new() { Link = link, Program = (int)program.Handle.DangerousGetHandle() };
-            int error = BpfSystemCalls.Try(BpfCommand.LinkUpdate, ref attributes);
-            HeldDescriptor.Return(_handle, 0);
-            if (error != 0)
-                throw KernelException.Of("bpf(BPF_LINK_UPDATE)", error);
-        }
-        finally
-        {
-            if (held)
-                program.Handle.DangerousRelease();
-        }
-    }
+    public void Replace(BpfProgram program) => BpfSystemCalls.ReplaceProgram(_handle, program);
 
     /// <summary>Takes the program off the interface: no packet meets it when this returns. The link is of no more use.</summary>
     public void Detach()

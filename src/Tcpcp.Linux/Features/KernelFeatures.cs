@@ -85,6 +85,22 @@ internal static class KernelFeatures
             IfMissing = "Use Linux 6.6 or newer with CONFIG_BPF_SYSCALL and CONFIG_NET_XGRESS, and mount a BPF file system: mount -t bpf bpf /sys/fs/bpf",
             IfNotPermitted = "Run as root, or give CAP_BPF and CAP_NET_ADMIN (not in a user namespace).",
         },
+        new("BPF: events of the cgroup's sockets", BpfProbes.SocketEvents)
+        {
+            NeededFor = "congestion: keep",
+            Need = FeatureNeed.Optional,
+            MinKernel = new Version(5, 7),
+            IfMissing = "Use Linux 5.7 or newer with CONFIG_CGROUP_BPF, and mount both file systems: mount -t cgroup2 none /sys/fs/cgroup; mount -t bpf bpf /sys/fs/bpf",
+            IfNotPermitted = "Run as root, or give CAP_BPF and CAP_NET_ADMIN (not in a user namespace).",
+        },
+        new("BPF: congestion control (struct_ops)", BpfProbes.CongestionControl)
+        {
+            NeededFor = "ecn: keep, and the slow start threshold of congestion: keep",
+            Need = FeatureNeed.Optional,
+            MinKernel = new Version(6, 4),
+            IfMissing = "Use Linux 6.4 or newer with CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF.",
+            IfNotPermitted = "Run as root, or give CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN (not in a user namespace).",
+        },
         new("nftables: netdev fwd", NftablesProbes.Forward)
         {
             NeededFor = "switching packets where BPF does not",

@@ -24,7 +24,7 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
     public SwitchMechanism Mechanism => SwitchMechanism.Bpf;
 
     /// <summary>The compiled program as it is in this assembly.</summary>
-    public static BpfObjectFile Program { get; } = ReadProgram();
+    public static BpfObjectFile Program { get; } = BpfObjectFile.Embedded("packet_switch.o", ProgramSection);
 
     /// <summary>Installs the switch at the interfaces, or takes over the one that is there.</summary>
     /// <exception cref="IOException">It cannot be had here: the message says why. Nothing is left behind.</exception>
@@ -51,14 +51,14 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
     }
 
     /// <summary>Loads the program with that map.</summary>
-    public static TcxProgram Load(BpfHashMap<BpfConnection, BpfTarget> map)
+    public static BpfProgram Load(BpfHashMap<BpfConnection, BpfTarget> map)
     {
         bool held = false;
         try
         {
             map.Handle.DangerousAddRef(ref held);
             int descriptor = (int)map.Handle.DangerousGetHandle();
-            return TcxProgram.Load(ProgramName, Program.Link(name => name == MapName
+            return BpfProgram.Load(BpfProgramKind.TcxIngress, ProgramName, Program.Link(name => name == MapName
                 ? descriptor : throw new InvalidDataException($"The program uses a map that there is not: {name}.")));
         }
         finally
@@ -168,7 +168,7 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
     // A program of the version before is replaced in its place; so a link that a crash has left with another map does not matter either.
     private void Install(SwitchPlace place, IReadOnlyList<int> interfaces)
     {
-        using TcxProgram program = Load(_map);
+        using BpfProgram program = Load(_map);
         foreach (int index in interfaces)
         {
             string pin = _pins.Link(index);
@@ -200,13 +200,5 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
             unwanted?.Detach(); // without this it would stay for a moment
             File.Delete(pin);
         }
-    }
-
-    private static BpfObjectFile ReadProgram()
-    {
-        using Stream resource = typeof(BpfPacketSwitch).Assembly.GetManifestResourceStream("packet_switch.o")!;
-        byte[] file = new byte[resource.Length];
-        resource.ReadExactly(file);
-        return BpfObjectFile.Parse(file, ProgramSection);
     }
 }

@@ -11,8 +11,8 @@ namespace Tcpcp.Linux.Switching;
 /// </summary>
 internal sealed class PinnedSwitch
 {
-    private const string Root = "/sys/fs/bpf";
-    private const string Pins = Root + "/tcpcp";
+    private const string Root = BpfPin.FileSystem;
+    private const string Pins = BpfPin.Directory;
 
     private readonly string _directory;
     private readonly string _name;
@@ -36,7 +36,7 @@ internal sealed class PinnedSwitch
     {
         try
         {
-            if (!IsMounted())
+            if (!BpfPin.IsPossible())
                 throw new IOException($"no BPF file system is mounted: mount -t bpf bpf {Root}");
             Directory.CreateDirectory(_directory);
         }
@@ -56,9 +56,6 @@ internal sealed class PinnedSwitch
         RemoveIfEmpty(_directory);
         RemoveIfEmpty(Pins);
     }
-
-    /// <summary>Whether there is a BPF file system.</summary>
-    public static bool IsMounted() => File.ReadLines("/proc/thread-self/mounts").Select(line => line.Split(' ')).Any(parts => parts is [_, Root, "bpf", ..]);
 
     /// <summary>Removes what other network namespaces have left that are gone.</summary>
     public void RemoveStale()

@@ -25,6 +25,8 @@ internal struct TcpInfo
     [FieldOffset(148)] public uint tcpi_min_rtt;
     [FieldOffset(160)] public ulong tcpi_delivery_rate;
 
+    public readonly bool HasEcn => (tcpi_options & TcpOption.TCPI_OPT_ECN) != 0;
+
     public readonly byte SndWscale => (byte)(WindowScales & 0xf);
 
     public readonly byte RcvWscale => (byte)(WindowScales >> 4);

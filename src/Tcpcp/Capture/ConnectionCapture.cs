@@ -103,7 +103,7 @@ internal static class ConnectionCapture
             FinReceived = state.HasPeersFin(),
             Window = window,
             Negotiated = new NegotiatedOptions(mssClamp, (int)info.tcpi_snd_mss, Has(info, TCPI_OPT_WSCALE), info.SndWscale, info.RcvWscale,
-                Has(info, TCPI_OPT_SACK), Has(info, TCPI_OPT_TIMESTAMPS), Has(info, TCPI_OPT_ECN)),
+                Has(info, TCPI_OPT_SACK), Has(info, TCPI_OPT_TIMESTAMPS), info.HasEcn),
             Timestamps = timestamps with { Ahead = sentTimestamp is { } sent ? PacingLead.Between(timestamps, sent) : PacingLead.Of(info) },
             Options = options,
             Congestion = new CongestionState(OptionReader.CongestionAlgorithm(socket), (int)info.tcpi_snd_cwnd, unchecked((int)info.tcpi_snd_ssthresh),

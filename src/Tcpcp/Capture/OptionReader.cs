@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Tcpcp.Core;
+using Tcpcp.Linux.Congestion;
 using Tcpcp.Linux.Tcp;
 using static Tcpcp.Linux.Tcp.IpOption;
 using static Tcpcp.Linux.Tcp.SocketLevel;
@@ -35,7 +36,7 @@ internal static class OptionReader
             UserTimeout = TimeSpan.FromMilliseconds(SocketOption.Get(socket, IPPROTO_TCP, TCP_USER_TIMEOUT)),
             Linger = linger.l_onoff != 0 ? TimeSpan.FromSeconds(linger.l_linger) : null,
             NotSentLowWater = unchecked((uint)SocketOption.Get(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT)),
-            MaxPacingRate = pacingRate,
+            MaxPacingRate = CongestionKeep.OwnPacingRate(socket, pacingRate),
             Priority = SocketOption.Get(socket, SOL_SOCKET, SO_PRIORITY),
             Mark = mark,
             TypeOfService = (byte)(ipv6 ? SocketOption.Get(socket, IPPROTO_IPV6, IPV6_TCLASS) : SocketOption.Get(socket, IPPROTO_IP, IP_TOS)),

@@ -22,7 +22,9 @@ internal static class ConnectionRestore
     /// <param name="stoodStillSince">Since when the connection has stood still, as <see cref="Stopwatch.GetTimestamp"/> of this host.</param>
     /// <param name="peer">From <see cref="FinRestore.OpenPeer"/>.</param>
     /// <param name="isForeign">The local address is not this host's: another host forwards the packets here.</param>
-    public static RawSocketHandle Restore(ConnectionSnapshot snapshot, uint mark, PeerSegmentSocket? peer, long stoodStillSince, bool isForeign)
+    /// <param name="kept">What congestion control starts from; null: as a new connection.</param>
+    public static RawSocketHandle Restore(
+        ConnectionSnapshot snapshot, uint mark, PeerSegmentSocket? peer, long stoodStillSince, bool isForeign, KeptCongestion? kept)
     {
         bool ipv6Socket = snapshot.Connection.IsIPv6 || snapshot.IsV4Mapped;
         RawSocketHandle socket = RawSocket.Create(ipv6Socket);
@@ -30,18 +32,19 @@ internal static class ConnectionRestore
         {
             if (isForeign)
                 SocketOption.Set(socket, ipv6Socket ? IPPROTO_IPV6 : IPPROTO_IP, ipv6Socket ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1);
-            Restore(socket, snapshot, ipv6Socket, mark, stoodStillSince);
+            Restore(socket, snapshot, ipv6Socket, mark, stoodStillSince, kept);
             FinRestore.WriteDormant(socket, snapshot, peer);
             return socket;
         }
         catch
         {
+            kept?.Withdraw();
             socket.Dispose(); // in repair mode: silent
             throw;
         }
     }
 
-    private static void Restore(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6Socket, uint mark, long stoodStillSince)
+    private static void Restore(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6Socket, uint mark, long stoodStillSince, KeptCongestion? kept)
     {
         using HeldDescriptor.Scope held = HeldDescriptor.Hold(socket);
         SocketOption.Set(socket, SOL_SOCKET, SO_MARK, mark);
@@ -53,6 +56,8 @@ internal static class ConnectionRestore
         RepairMode.SetQueueSequence(socket, received);
         RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
         RepairMode.SetQueueSequence(socket, sent);
+
+        kept?.Announce(socket);
 
         // Repair mode reuses addresses by force: only after it is on can the address be bound beside a listener.
         Place(socket, snapshot.Connection, ipv6Socket);
@@ -77,7 +82,8 @@ internal static class ConnectionRestore
 
         RepairMode.SetWindow(socket, FinRestore.Window(snapshot));
         RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
-        OptionWriter.WriteDormant(socket, snapshot, ipv6: ipv6Socket && !snapshot.IsV4Mapped);
+        OptionWriter.WriteDormant(socket, snapshot, ipv6: ipv6Socket && !snapshot.IsV4Mapped, kept);
+        kept?.Begin(socket);
     }
 
     private static void Place(SafeHandle socket, FourTuple connection, bool ipv6Socket)

@@ -15,7 +15,7 @@ internal static class OptionWriter
     private const int SegmentMemoryBytes = 4864;
 
     /// <summary>While the socket is dormant. What a new socket has anyway is not set.</summary>
-    public static void WriteDormant(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6)
+    public static void WriteDormant(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6, KeptCongestion? kept)
     {
         TcpSocketOptions options = snapshot.Options;
         if (ipv6)
@@ -46,7 +46,7 @@ internal static class OptionWriter
         SocketOption.Set(socket, IPPROTO_TCP, TCP_KEEPCNT, Math.Max(1, options.KeepAliveProbes));
         if (options.ReceiveBufferLocked)
             WriteReceiveBuffer(socket, snapshot); // before the first segment announces a window
-        WriteCongestion(socket, snapshot.Congestion);
+        WriteCongestion(socket, snapshot.Congestion, kept);
     }
 
     /// <summary>When the socket lives.</summary>
@@ -77,21 +77,32 @@ internal static class OptionWriter
         SocketOption.Set(socket, SOL_SOCKET, SO_RCVBUFFORCE, (int)Math.Min((needed + 1) / 2, int.MaxValue / 2)); // the kernel doubles it
     }
 
-    private static void WriteCongestion(SafeHandle socket, CongestionState congestion)
+    private static void WriteCongestion(SafeHandle socket, CongestionState congestion, KeptCongestion? kept)
     {
-        if (congestion.Start == CongestionStart.New || string.IsNullOrEmpty(congestion.Algorithm))
+        bool isCaptured = congestion.Start != CongestionStart.New && !string.IsNullOrEmpty(congestion.Algorithm);
+        if (!isCaptured && kept is null)
             return;
-        if (congestion.Algorithm == Capture.OptionReader.CongestionAlgorithm(socket))
+        string present = Capture.OptionReader.CongestionAlgorithm(socket);
+        bool mustChange = kept?.Start(socket) == true;
+        if (isCaptured && (mustChange || congestion.Algorithm != present) && TryChoose(socket, congestion.Algorithm))
             return;
+        if (mustChange && !TryChoose(socket, present))
+            throw Linux.KernelException.Of("setsockopt(TCP_CONGESTION)", Linux.Errno.ENOENT, present);
+    }
+
+    // Not an error if this kernel lacks the algorithm: its default takes over, as for a new connection.
+    private static bool TryChoose(SafeHandle socket, string algorithm)
+    {
         Span<byte> name = stackalloc byte[16];
-        int length = Encoding.ASCII.GetBytes(congestion.Algorithm, name);
-        // Not an error if this kernel lacks the algorithm: its default takes over, as for a new connection.
+        int length = Encoding.ASCII.GetBytes(algorithm, name);
         try
         {
             SocketOption.SetBytes(socket, IPPROTO_TCP, TCP_CONGESTION, name[..length]);
+            return true;
         }
         catch (Linux.KernelException e) when (e.Errno is Linux.Errno.ENOENT or Linux.Errno.EPERM)
         {
+            return false;
         }
     }
 }

@@ -10,7 +10,7 @@ public class HeaderTests
     private static readonly string[] s_young =
     [
         "SO_BUF_LOCK", "SOCK_SNDBUF_LOCK", "SOCK_RCVBUF_LOCK", "SO_NETNS_COOKIE", "P_PIDFD", "TCP_AO_INFO",
-        "BPF_TCX_INGRESS", "BPF_F_BEFORE", "BPF_F_AFTER", "BPF_F_LINK",
+        "BPF_TCX_INGRESS", "BPF_STRUCT_OPS", "BPF_F_BEFORE", "BPF_F_AFTER", "BPF_F_LINK",
     ];
 
     private static Type[] Types { get; } =

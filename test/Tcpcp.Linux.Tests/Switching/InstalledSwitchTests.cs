@@ -157,7 +157,7 @@ public sealed class InstalledSwitchTests : IDisposable
         using BpfHashMap<BpfConnection, BpfTarget> map = BpfHashMap<BpfConnection, BpfTarget>.Create("foreign", 16);
         foreach (FourTuple connection in (FourTuple[])[seen, dropped])
             map.Set(BpfConnection.Of(connection), BpfTarget.Of(PacketTarget.Pass));
-        using TcxProgram program = TcxProgram.Load("foreign", BpfPacketSwitch.Program.Link(_ => (int)map.Handle.DangerousGetHandle()));
+        using BpfProgram program = BpfProgram.Load(BpfProgramKind.TcxIngress, "foreign", BpfPacketSwitch.Program.Link(_ => (int)map.Handle.DangerousGetHandle()));
         using TcxLink foreign = _host.Host.Run(() => TcxLink.Attach(program, _host.Arrival.Index, before: null));
 
         using (IPacketSwitch opened = _host.Open(mechanism))

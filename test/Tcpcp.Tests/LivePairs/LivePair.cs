@@ -98,11 +98,11 @@ internal sealed class LivePair : IAsyncDisposable
     }
 
     /// <summary>Moves the service address, with the connection dormant there before the first packet can reach it.</summary>
-    public DormantConnection RestoreAt(Host host, ConnectionSnapshot snapshot)
+    public DormantConnection RestoreAt(Host host, ConnectionSnapshot snapshot, bool keepsEcn = false)
     {
         PassLab.Move(_address, ServiceHost, host);
         ServiceHost = host;
-        DormantConnection dormant = Own(host.Run(() => DormantConnection.Restore(snapshot, _taken?.StoodStill ?? TimeSpan.Zero)));
+        DormantConnection dormant = Own(host.Run(() => DormantConnection.Restore(snapshot, _taken?.StoodStill ?? TimeSpan.Zero, keepsEcn)));
         _lab.Divert(_address, host);
         return dormant;
     }

@@ -34,7 +34,7 @@ public class PassLab : IAsyncLifetime
 
     internal bool IsLoopback => _mtu == 0;
 
-    public async ValueTask InitializeAsync()
+    public virtual async ValueTask InitializeAsync()
     {
         _lab = await LabNetwork.CreateAsync(new LabOptions { Mtu = IsLoopback ? 1500 : _mtu });
         Peer = Add("peer", 1);
