@@ -3,4 +3,6 @@
 # The compiler is pinned, since a test compares.
 set -euo pipefail
 cd "$(dirname "$0")/../bpf"
-clang-14 -target bpf -mcpu=v3 -O2 -fno-ident -Wall -Wextra -Werror -c packet_switch.c -o "${1:-.}/packet_switch.o"
+for program in packet_switch gateway; do
+    clang-14 -target bpf -mcpu=v3 -O2 -fno-ident -Wall -Wextra -Werror -c "$program.c" -o "${1:-.}/$program.o"
+done

@@ -18,11 +18,12 @@ internal sealed unsafe class BpfHashMap<TKey, TValue> : IDisposable
     /// <summary>How many elements there is room for.</summary>
     public int Capacity => (int)BpfSystemCalls.Information<BpfMapInformation>(Handle).MaxEntries;
 
-    public static BpfHashMap<TKey, TValue> Create(string name, int capacity)
+    /// <param name="leastRecentlyUsedGo">When it is full, what was used last the longest ago makes room.</param>
+    public static BpfHashMap<TKey, TValue> Create(string name, int capacity, bool leastRecentlyUsedGo = false)
     {
         BpfMapAttributes attributes = new()
         {
-            Type = BpfConstants.BPF_MAP_TYPE_HASH,
+            Type = leastRecentlyUsedGo ? BpfConstants.BPF_MAP_TYPE_LRU_HASH : BpfConstants.BPF_MAP_TYPE_HASH,
             KeyBytes = (uint)sizeof(TKey),
             ValueBytes = (uint)sizeof(TValue),
             MaxEntries = (uint)capacity,
@@ -36,7 +37,7 @@ internal sealed unsafe class BpfHashMap<TKey, TValue> : IDisposable
     public static BpfHashMap<TKey, TValue>? Of(SafeFileHandle handle)
     {
         BpfMapInformation information = BpfSystemCalls.Information<BpfMapInformation>(handle);
-        if (information.Type == BpfConstants.BPF_MAP_TYPE_HASH && information.KeyBytes == sizeof(TKey) && information.ValueBytes == sizeof(TValue))
+        if (information.Type is BpfConstants.BPF_MAP_TYPE_HASH or BpfConstants.BPF_MAP_TYPE_LRU_HASH && information.KeyBytes == sizeof(TKey) && information.ValueBytes == sizeof(TValue))
             return new BpfHashMap<TKey, TValue>(handle);
         handle.Dispose();
         return null;
@@ -138,6 +139,7 @@ internal sealed unsafe class BpfHashMap<TKey, TValue> : IDisposable
 internal static class BpfConstants
 {
     public const uint BPF_MAP_TYPE_HASH = 1;
+    public const uint BPF_MAP_TYPE_LRU_HASH = 9;
     public const uint BPF_PROG_TYPE_SCHED_CLS = 3;
     public const uint BPF_TCX_INGRESS = 46; // since Linux 6.6
     public const uint BPF_F_BEFORE = 1 << 3; // since Linux 6.6

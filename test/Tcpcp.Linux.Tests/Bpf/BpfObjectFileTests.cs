@@ -22,9 +22,12 @@ public class BpfObjectFileTests
             await using ChildProcess build = ChildProcess.Start("bash", [Path.Combine(repository!, "eng", "build-bpf.sh"), directory]);
             string errors = await build.ErrorOutput!.Completed;
             Assert.True(await build.Exit == 0, errors);
-            BpfObjectFile built = BpfObjectFile.Parse(await File.ReadAllBytesAsync(Path.Combine(directory, "packet_switch.o"), TestContext.Current.CancellationToken), Section);
-            Assert.True(built.Instructions.Span.SequenceEqual(BpfPacketSwitch.Program.Instructions.Span)
-                && built.MapReferences.SequenceEqual(BpfPacketSwitch.Program.MapReferences), "bpf/packet_switch.o is not of its source: run eng/build-bpf.sh");
+            foreach ((string name, BpfObjectFile embedded) in ((string, BpfObjectFile)[])[("packet_switch.o", BpfPacketSwitch.Program), ("gateway.o", GatewaySwitch.Program)])
+            {
+                BpfObjectFile built = BpfObjectFile.Parse(await File.ReadAllBytesAsync(Path.Combine(directory, name), TestContext.Current.CancellationToken), Section);
+                Assert.True(built.Instructions.Span.SequenceEqual(embedded.Instructions.Span) && built.MapReferences.SequenceEqual(embedded.MapReferences),
+                    $"bpf/{name} is not of its source: run eng/build-bpf.sh");
+            }
         }
         finally
         {
