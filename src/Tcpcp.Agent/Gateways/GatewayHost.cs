@@ -38,6 +38,7 @@ internal sealed class GatewayHost : IAsyncDisposable
             using RouteNetlink route = RouteNetlink.Open();
             LinkInfo link = route.Links.Get(configuration.Interface);
             Board = new GatewaySwitchboard(_switch, Options, link.Index);
+            GatewayGuard.Set(Options.Services);
             _switch.Attach([link.Index]);
             if (Options.AddsAddresses)
                 AddAddresses(route, link); // not before: as long as nothing switches them, their packets would be answered with an RST

@@ -89,6 +89,12 @@ internal static class RedirectionReader
             throw new ConfigurationException("gateway:services", "name the addresses and ports that it serves.");
         if (read.Backends.Count == 0)
             throw new ConfigurationException("gateway:backends", "name the agents of the hosts that have connections of the services.");
+        foreach (IPAddress address in read.Addresses)
+        {
+            if (read.Backends.FirstOrDefault(backend => backend.Host.Addresses.All(one => one.AddressFamily != address.AddressFamily)) is { } without)
+                throw new ConfigurationException($"gateway:backends:{without.Host.Name}:packets", $"name the host's address that packets for {address} are sent to, of the same family.");
+        }
+
         if (read.Backends.SelectMany(backend => backend.Host.Addresses).GroupBy(address => address).FirstOrDefault(same => same.Count() > 1) is { } shared)
             throw new ConfigurationException("gateway:backends", $"two have the address {shared.Key}.");
         return read;

@@ -182,7 +182,10 @@ internal sealed class AgentConnection : IDisposable
         }
         catch (RpcException e)
         {
-            throw new LinkException($"The agent of {_destination} did not answer: {Explain(e)}", e);
+            throw new LinkException($"The agent of {_destination} did not answer: {Explain(e)}", e)
+            {
+                IsRefusal = e.StatusCode is StatusCode.PermissionDenied or StatusCode.FailedPrecondition or StatusCode.InvalidArgument or StatusCode.Unimplemented,
+            };
         }
         catch (InvalidSnapshotException e)
         {

@@ -1,3 +1,4 @@
+using Tcpcp.Agent.Link;
 using Tcpcp.Core;
 using Tcpcp.Linux.Netlink;
 
@@ -12,6 +13,8 @@ namespace Tcpcp.Agent.Redirection;
 /// <param name="limit">How long an answer may take.</param>
 internal sealed class AskedRedirection(string name, Func<IReadOnlyList<FourTuple>, string?>? findAddressObstacle, TimeSpan limit) : IRedirection
 {
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
+
     private readonly RouteNetlink _route = RouteNetlink.Open();
 
     public string Name => name;
@@ -113,21 +116,31 @@ internal sealed class AskedRedirection(string name, Func<IReadOnlyList<FourTuple
 
     private async Task<T> AskAsync<T>(IRedirectorAgent redirector, Func<IRedirectorAgent, CancellationToken, Task<T>> ask, CancellationToken limited, CancellationToken cancellationToken)
     {
-        try
+        LinkException? fault = null;
+        while (true)
         {
-            return await ask(redirector, limited);
-        }
-        catch (IOException e)
-        {
-            throw new RedirectionException($"{name}: {e.Message}", e);
-        }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new RedirectionException($"{name}: {redirector.RedirectorName} did not answer within {limit.TotalSeconds} s.", e);
-        }
-        catch (ObjectDisposedException e)
-        {
-            throw new RedirectionException($"{name}: {redirector.RedirectorName} is not asked any more: the agent stops.", e);
+            try
+            {
+                return await ask(redirector, limited);
+            }
+            catch (LinkException e) when (!e.IsRefusal)
+            {
+                fault = e; // it may have been restarted since the last time: orders may be repeated
+            }
+            catch (IOException e)
+            {
+                throw new RedirectionException($"{name}: {e.Message}", e);
+            }
+            catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+            {
+                throw new RedirectionException($"{name}: {redirector.RedirectorName} did not answer within {limit.TotalSeconds} s. {fault?.Message}", e);
+            }
+            catch (ObjectDisposedException e)
+            {
+                throw new RedirectionException($"{name}: {redirector.RedirectorName} is not asked any more: the agent stops.", e);
+            }
+
+            await Task.Delay(s_pause, limited).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 }

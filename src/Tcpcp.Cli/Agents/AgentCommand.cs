@@ -31,7 +31,7 @@ internal static class AgentCommand
             Runs the agent of this host: takes connections from its applications and from other agents, and passes them.
 
             Needs CAP_NET_ADMIN and CAP_NET_RAW. It runs until SIGTERM or SIGINT; connections in the middle of a pass are settled by the next start.
-            Exit codes: 0 it was stopped, or the check found no fault; 1 it could not run, or this host lacks what the redirection needs; 2 wrong use, or a fault in the configuration.
+            Exit codes: 0 it was stopped, or the check found no fault; 1 it could not run, or this host lacks what it needs to run; 2 wrong use, or a fault in the configuration.
 
             Example:  tcpcp agent --config /etc/tcpcp/agent.json
             """)
@@ -75,12 +75,15 @@ internal static class AgentCommand
                 HostCertificate certificate = AgentCredentials.Open(configuration.Certificates, _ => { }).Current;
                 if (certificate.FindOwnFault(configuration.Name) is { } fault)
                     throw new CertificateException(fault);
-                if (RedirectionCheck.FindFaults(configuration) is { Count: > 0 } missing)
+                bool isFatal = false;
+                foreach ((string lack, bool isFatalLack) in RedirectionCheck.FindFaults(configuration))
                 {
-                    foreach (string one in missing)
-                        Console.Error.WriteLine($"tcpcp: {one}");
-                    return ExitCode.Failed;
+                    Console.Error.WriteLine($"tcpcp: {lack}");
+                    isFatal |= isFatalLack;
                 }
+
+                if (isFatal)
+                    return ExitCode.Failed;
 
                 Console.WriteLine($"{path}: no fault. Agent {configuration.Name}, certificate of {certificate.Name} valid to {certificate.NotAfter:u}.");
                 return ExitCode.Done;

@@ -66,6 +66,50 @@ public sealed class GatewayTests(LabCertificates certificates)
         await lab.FinishAsync();
     }
 
+    [Fact]
+    public async Task The_origins_gate_stays_closed_until_the_gateway_has_acknowledged_the_end_of_the_pass()
+    {
+        await using RedirectedLab lab = await RedirectedLab.StartWithGatewayAsync(certificates, ipv6: false, one =>
+        {
+            foreach (LabAgent agent in one.Agents)
+                agent.Configuration["bounds"]!["answer"] = "2s";
+        });
+        EchoConversation conversation = await lab.ConverseAsync();
+        LabAgent first = lab.OwnerOf(conversation);
+        LabAgent second = lab.OtherThan(first);
+        lab.EchoOf(second).Examining = () => lab.Redirector!.KillAsync(); // it has diverted
+        await RedirectedLab.PassAsync(conversation, first, second);
+        await conversation.ProgressAsync(200_000);
+        Assert.Equal(1, first.ClosedGates);
+        lab.EchoOf(second).Examining = null;
+        await lab.Redirector!.StartAsync();
+        await Eventually.True(() => first.ClosedGates == 0);
+        await RedirectedLab.PassAsync(conversation, second, first);
+        await lab.FinishAsync();
+    }
+
+    [Fact]
+    public async Task An_undo_is_repeated_until_the_gateway_acknowledges_it()
+    {
+        await using RedirectedLab lab = await RedirectedLab.StartWithGatewayAsync(certificates, ipv6: false);
+        EchoConversation conversation = await lab.ConverseAsync();
+        LabAgent first = lab.OwnerOf(conversation);
+        LabAgent second = lab.OtherThan(first);
+        TaskCompletionSource killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        lab.EchoOf(second).Examining = async () =>
+        {
+            await lab.Redirector!.KillAsync();
+            killed.SetResult();
+        };
+        lab.EchoOf(second).Objection = "not now";
+        Task<IReadOnlyList<JsonElement>> pass = first.JsonAsync(1, "pass", $"{conversation.Connection}", "--to", second.Name);
+        await killed.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await lab.Redirector!.StartAsync();
+        Assert.Equal("RefusedByApplication", Assert.Single(await pass).GetProperty("failure").GetString());
+        Assert.Equal(3UL, Assert.Single(Entries(lab)).Number);
+        await lab.FinishAsync();
+    }
+
     [Theory, MemberData(nameof(Families))]
     public async Task A_gateway_that_is_killed_goes_on_and_the_next_agent_knows_all(bool ipv6)
     {
@@ -89,6 +133,27 @@ public sealed class GatewayTests(LabCertificates certificates)
     }
 
     [Theory, MemberData(nameof(Families))]
+    public async Task A_gateway_whose_program_is_taken_away_is_silent_until_the_next_agent_has_learnt_all(bool ipv6)
+    {
+        await using RedirectedLab lab = await RedirectedLab.StartWithGatewayAsync(certificates, ipv6);
+        EchoConversation passed = await lab.ConverseAsync();
+        EchoConversation other = await lab.ConverseAsync();
+        LabAgent first = lab.OwnerOf(passed);
+        await RedirectedLab.PassAsync(passed, first, lab.OtherThan(first));
+        Guid incarnation = Incarnation(lab);
+        await lab.Redirector!.KillAsync();
+        lab.Third.Run(GatewaySwitch.Uninstall); // its address is there still
+        long sent = passed.Sent;
+        await Eventually.True(() => passed.Sent > sent || passed.Sent - passed.Received > 100_000); // what comes meets no program
+        await lab.Redirector.StartAsync();
+        Assert.NotEqual(incarnation, Incarnation(lab));
+        await passed.ProgressAsync(200_000);
+        await other.ProgressAsync(200_000);
+        await RedirectedLab.PassAsync(passed, lab.OwnerOf(passed), first);
+        await lab.FinishAsync();
+    }
+
+    [Theory, MemberData(nameof(Families))]
     public async Task A_gateway_that_has_lost_everything_learns_it_from_the_hosts(bool ipv6)
     {
         await using RedirectedLab lab = await RedirectedLab.StartWithGatewayAsync(certificates, ipv6);
@@ -99,7 +164,7 @@ public sealed class GatewayTests(LabCertificates certificates)
         await lab.RebootThirdAsync();
         await passed.ProgressAsync(200_000);
         await other.ProgressAsync(200_000);
-        await Eventually.True(() => lab.Redirector!.Log.Contains("All backends have named their connections", StringComparison.Ordinal));
+        await lab.UntilSettledAsync();
         Assert.Equal(2UL, Entries(lab).Single(entry => entry.Connection == passed.Connection).Number);
         await passed.ProgressAsync(200_000);
         await RedirectedLab.PassAsync(passed, lab.OwnerOf(passed), first);
@@ -130,7 +195,7 @@ public sealed class GatewayTests(LabCertificates certificates)
 
         await silent.StartAsync(); // its echo server has lived on
         await dropped.ProgressAsync(20_000);
-        await Eventually.True(() => lab.Redirector.Log.Contains("All backends have named", StringComparison.Ordinal));
+        await lab.UntilSettledAsync();
         await Task.WhenAll(conversations.Append(opened).Select(one => one.ProgressAsync(20_000)));
     }
 
@@ -146,10 +211,11 @@ public sealed class GatewayTests(LabCertificates certificates)
 
         LabAgent leaving = lab.Agents[2];
         await lab.Redirector!.StopAsync();
+        int said = lab.Redirector.Log.Length;
         lab.Redirector.Configuration["gateway"]!["backends"]![leaving.Name]!["draining"] = true;
         await lab.Redirector.StartAsync();
         EchoConversation[] after = await Task.WhenAll(Enumerable.Range(0, Count).Select(_ => lab.ConverseAsync(50_000)));
-        await Eventually.True(() => lab.Redirector.Log.Contains("All backends have named", StringComparison.Ordinal));
+        await Eventually.True(() => lab.Redirector.Log[said..].Contains("All backends have named", StringComparison.Ordinal));
         await Task.WhenAll(before.Concat(after).Select(one => one.ProgressAsync(20_000)));
         Assert.DoesNotContain(after, one => leaving.Owns(one.Connection));
         int left = before.Count(one => leaving.Owns(one.Connection));
@@ -187,6 +253,37 @@ public sealed class GatewayTests(LabCertificates certificates)
         Assert.NotNull((await bystander.ExamineAsync([conversation.Connection], new OtherHost(first.Name, []), TestContext.Current.CancellationToken)).Obstacle);
         await RedirectedLab.PassAsync(conversation, second, third);
         await lab.FinishAsync();
+    }
+
+    [Fact]
+    public async Task Doctor_shows_the_entries_and_what_a_host_behind_a_gateway_lacks()
+    {
+        await using RedirectedLab lab = await RedirectedLab.StartWithGatewayAsync(certificates, ipv6: false);
+        EchoConversation conversation = await lab.ConverseAsync();
+        LabAgent first = lab.OwnerOf(conversation);
+        LabAgent second = lab.OtherThan(first);
+        await RedirectedLab.PassAsync(conversation, first, second);
+        (_, string output, _) = await InspectedHost.RunAsync(lab.Third, Command.Path, "doctor", "--json");
+        JsonElement shown = Assert.Single(JsonDocument.Parse(output).RootElement.GetProperty("rules").GetProperty("switches").EnumerateArray());
+        JsonElement entry = Assert.Single(shown.GetProperty("entries").EnumerateArray());
+        Assert.Equal(("gateway", $"{conversation.Connection}", $"{second.Host.IPv4}"),
+            (shown.GetProperty("name").GetString(), entry.GetProperty("connection").GetString(), entry.GetProperty("next_hop").GetString()));
+
+        Assert.Equal("", await CheckAsync(second));
+        second.Host.Run(() => File.WriteAllText("/proc/sys/net/ipv4/conf/all/arp_ignore", "0"));
+        Assert.Contains("sysctl -w net.ipv4.conf.all.arp_ignore=1", await CheckAsync(second), StringComparison.Ordinal);
+        (_, output, _) = await InspectedHost.RunAsync(second.Host, Command.Path, "doctor", "--json");
+        Assert.Contains(JsonDocument.Parse(output).RootElement.GetProperty("features").EnumerateArray(), feature =>
+            feature.GetProperty("name").GetString() == "quiet service addresses" && feature.GetProperty("status").GetString() == "missing");
+        second.Host.Network.Addresses.Remove(second.Host.Network.Links.Get("lo").Index, Linux.Netlink.InterfaceAddress.Single(lab.Service));
+        Assert.Contains("ip address add", await CheckAsync(second), StringComparison.Ordinal);
+    }
+
+    private static async Task<string> CheckAsync(LabAgent agent)
+    {
+        (int exitCode, _, string error) = await InspectedHost.RunAsync(agent.Host, Command.Path, "agent", "--check", "--config", agent.ConfigurationFile);
+        Assert.Equal(0, exitCode);
+        return error;
     }
 
     private static RedirectOrder Order(EchoConversation conversation, LabAgent to, ulong number) =>

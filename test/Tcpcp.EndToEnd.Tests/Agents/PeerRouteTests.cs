@@ -84,6 +84,9 @@ public sealed class PeerRouteTests(LabCertificates certificates)
         Assert.Equal(2UL, await origin.RedirectAsync(Order(conversation, a, 1), TestContext.Current.CancellationToken)); // stale
         Assert.Contains("PermissionDenied", await FaultAsync(origin, Order(conversation, a, 4)), StringComparison.Ordinal); // it does not own it any more
         Assert.Equal([lab.AddressOf(b.Host)], NextHops(lab));
+        (_, string output, _) = await InspectedHost.RunAsync(lab.Peer, Command.Path, "doctor", "--json");
+        JsonElement shown = Assert.Single(JsonDocument.Parse(output).RootElement.GetProperty("rules").GetProperty("routes").EnumerateArray());
+        Assert.Equal(($"{lab.Service}", $"{lab.AddressOf(b.Host)}"), (shown.GetProperty("address").GetString(), shown.GetProperty("next_hop").GetString()));
         await RedirectedLab.PassAsync(conversation, b, a);
         await lab.FinishAsync();
     }

@@ -58,12 +58,19 @@ internal sealed class RedirectedLab : IAsyncDisposable
     public IReadOnlyList<EchoApplication> Echoes { get; private set; } = [];
 
     /// <summary>With a gateway in the path, and everything ready.</summary>
-    public static Task<RedirectedLab> StartWithGatewayAsync(LabCertificates certificates, bool ipv6, Action<RedirectedLab>? configure = null) =>
-        StartAsync(certificates, ipv6, "gateway", lab =>
+    public static async Task<RedirectedLab> StartWithGatewayAsync(LabCertificates certificates, bool ipv6, Action<RedirectedLab>? configure = null)
+    {
+        RedirectedLab lab = await StartAsync(certificates, ipv6, "gateway", one =>
         {
-            lab.UseRedirector(lab.CreateGateway());
-            configure?.Invoke(lab);
+            one.UseRedirector(one.CreateGateway());
+            configure?.Invoke(one);
         });
+        await lab.UntilSettledAsync();
+        return lab;
+    }
+
+    /// <summary>Returns when the gateway has been told of all connections.</summary>
+    public Task UntilSettledAsync() => Eventually.True(() => Redirector!.Log.Contains("All backends have named their connections", StringComparison.Ordinal));
 
     /// <summary>With a peer that routes the service address to the first host.</summary>
     public static Task<RedirectedLab> StartRoutedAsync(LabCertificates certificates, bool ipv6, string redirection, Action<RedirectedLab> configure) =>
@@ -111,6 +118,7 @@ internal sealed class RedirectedLab : IAsyncDisposable
     /// <summary>Destroys the host in the path with all that its kernel knows, makes it again, and starts its agent.</summary>
     public async Task RebootThirdAsync()
     {
+        Third.Network.Links.SetDown(Host.InterfaceName); // at once, as a power cut does
         await Redirector!.DisposeAsync();
         JsonObject configuration = Redirector.Configuration;
         Third = await _lab.RebootAsync(Third);
