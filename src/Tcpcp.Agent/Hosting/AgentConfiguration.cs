@@ -1,8 +1,10 @@
 using System.Net;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
+using Tcpcp.Agent.Gateways;
 using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Passing;
+using Tcpcp.Agent.PeerRoutes;
 using Tcpcp.Agent.Policy;
 using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
@@ -15,10 +17,22 @@ internal sealed record AgentConfiguration
 {
     public const string Takeover = "takeover";
     public const string Forward = "forward";
+    public const string Gateway = "gateway";
+    public const string PeerRoute = "peer-route";
+    public const string Hook = "hook";
 
     private static readonly TimeSpan s_day = TimeSpan.FromDays(1);
 
     public required string Name { get; init; }
+
+    /// <summary>What a gateway does; null: this is a host's agent.</summary>
+    public GatewayOptions? GatewayRole { get; init; }
+
+    /// <summary>What a peer, or its first hop, does; null: this is none.</summary>
+    public PeerRouteOptions? PeerRouteRole { get; init; }
+
+    /// <summary>It passes connections.</summary>
+    public bool IsHost => GatewayRole is null && PeerRouteRole is null;
 
     public required string Interface { get; init; }
 
@@ -30,8 +44,16 @@ internal sealed record AgentConfiguration
 
     public required PassPolicy Policy { get; init; }
 
-    /// <summary><see cref="Takeover"/> or <see cref="Forward"/>.</summary>
+    /// <summary><see cref="Takeover"/>, <see cref="Forward"/>, <see cref="Gateway"/>, <see cref="PeerRoute"/> or <see cref="Hook"/>.</summary>
     public string Redirection { get; init; } = Takeover;
+
+    /// <summary>Whose agents are asked to move packets.</summary>
+    public IReadOnlyList<ConfiguredDestination> Redirectors { get; init; } = [];
+
+    /// <summary>The program that has packets moved, and its arguments.</summary>
+    public IReadOnlyList<string> HookCommand { get; init; } = [];
+
+    public TimeSpan HookTime { get; init; } = new PassOptions().AnswerTime;
 
     public string LocalSocket { get; init; } = "/run/tcpcp/agent.sock";
 
@@ -88,7 +110,11 @@ internal sealed record AgentConfiguration
             Interface = reader.Text("interface"),
             Listen = reader.EndPoint("listen"),
             Certificates = new CertificateFiles(reader.Text("certificate:file"), reader.Text("certificate:key"), reader.Text("certificate:authority")),
-            Destinations = [.. reader.Names("destinations").Select(name => ReadDestination(reader, name))],
+            Destinations = [.. reader.Names("destinations").Select(name => ReadDestination(reader, "destinations", name))],
+            GatewayRole = RedirectionReader.ReadGateway(reader),
+            PeerRouteRole = RedirectionReader.ReadPeerRoute(reader),
+            Redirectors = [.. reader.Names("redirectors").Select(name => new ConfiguredDestination(new OtherHost(name, []), reader.EndPoint($"redirectors:{name}:address")))],
+            HookCommand = reader.List("hook:command"),
             Policy = ReadPolicy(reader),
             Redirection = reader.Text("redirection", Takeover),
             LocalSocket = reader.Text("local:socket", "/run/tcpcp/agent.sock"),
@@ -105,8 +131,8 @@ internal sealed record AgentConfiguration
             LogLevel = Enum.TryParse(reader.Text("log-level", "information"), ignoreCase: true, out LogLevel level) && Enum.IsDefined(level) ? level
                 : throw new ConfigurationException("log-level", "it is one of trace, debug, information, warning, error and critical."),
         };
-        if (read.Redirection is not (Takeover or Forward))
-            throw new ConfigurationException("redirection", $"'{read.Redirection}' is neither takeover nor forward.");
+        read = read with { HookTime = reader.Time("hook:timeout", read.Bounds.AnswerTime, TimeSpan.FromMilliseconds(10), s_day) };
+        RedirectionReader.Check(read);
         if (read.Listen.Address.Equals(IPAddress.Any) || read.Listen.Address.Equals(IPAddress.IPv6Any))
             throw new ConfigurationException("listen", "name one address of this host: links to other agents come from it too, and must not come from a service address.");
         if (read.Destinations.FirstOrDefault(destination => destination.Host.Name == read.Name) is not null)
@@ -114,10 +140,11 @@ internal sealed record AgentConfiguration
         return read;
     }
 
-    private static ConfiguredDestination ReadDestination(ConfigurationReader reader, string name)
+    /// <summary>A host with its agent, below a key.</summary>
+    public static ConfiguredDestination ReadDestination(ConfigurationReader reader, string section, string name)
     {
-        IPEndPoint address = reader.EndPoint($"destinations:{name}:address");
-        string key = $"destinations:{name}:packets";
+        IPEndPoint address = reader.EndPoint($"{section}:{name}:address");
+        string key = $"{section}:{name}:packets";
         IPAddress[] packets = [.. reader.List(key, address.Address.ToString()).Select(text => IPAddress.TryParse(text, out IPAddress? one) ? one
             : throw new ConfigurationException(key, $"'{text}' is not an address."))];
         if (packets.DistinctBy(one => one.AddressFamily).Count() != packets.Length)

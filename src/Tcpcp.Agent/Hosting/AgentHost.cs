@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
+using Tcpcp.Agent.Gateways;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Local;
@@ -25,6 +26,8 @@ internal sealed class AgentHost : IAsyncDisposable
     private readonly HostServices _host;
     private readonly DestinationSide _destination;
     private readonly ForwardingHome? _home;
+    private readonly HostOwnership? _ownership;
+    private readonly List<DestinationChannel> _redirectors = [];
     private readonly Dictionary<string, DestinationChannel> _channels = new(StringComparer.OrdinalIgnoreCase);
     private readonly PassClaims _claims;
     private readonly CancellationTokenSource _stopping = new();
@@ -37,8 +40,12 @@ internal sealed class AgentHost : IAsyncDisposable
         (_configuration, _log, _journal, Telemetry) = (configuration, log, journal, telemetry);
         Dictionary<string, OtherHost> others = configuration.Destinations.ToDictionary(one => one.Host.Name, one => one.Host, StringComparer.OrdinalIgnoreCase);
         _host = HostServices.Open(configuration.Interface, configuration.Bounds with { AbandonAfter = configuration.AbandonAfter }, journal,
-            sockets => configuration.Redirection == AgentConfiguration.Forward
-                ? new Forward(configuration.Interface, others.Values, configuration.Bounds.PacketSwitch) : new Takeover(configuration.Interface, sockets),
+            sockets => configuration.Redirection switch
+            {
+                AgentConfiguration.Forward => new Forward(configuration.Interface, others.Values, configuration.Bounds.PacketSwitch),
+                AgentConfiguration.Takeover => new Takeover(configuration.Interface, sockets),
+                _ => ConfiguredRedirection.New(configuration, sockets, line => log.HookSaid(line)),
+            },
             name => others.GetValueOrDefault(name), telemetry.SpanOf);
         log.PacketSwitch(_host.Hold.Mechanism, _host.Hold.BpfObstacle is { } obstacle ? $" BPF is not to be had: {obstacle}" : "");
         if (configuration.Bounds.Congestion == Core.CongestionStart.Keep && Restore.KeptCongestion.FindObstacle() is { } notKept)
@@ -48,6 +55,8 @@ internal sealed class AgentHost : IAsyncDisposable
         if (usesStarter && Restore.KeptCongestion.FindEcnObstacle() is { } notStarted)
             log.StartNotKept(notStarted);
         _destination = new DestinationSide(_host, telemetry.Observe) { Policy = configuration.Policy, LinkObserver = telemetry.Observe };
+        if (_host.Redirection is AskedRedirection { HasEntries: true } asked)
+            _ownership = new HostOwnership(_host, _destination, asked.Homes, [.. configuration.Redirectors.Select(one => one.Host.Name)]);
         if (_host.Redirection is Forward forward)
             _home = new ForwardingHome(forward.Entries, _host.OriginPasses, others.Values, telemetry.Observe);
         _claims = new PassClaims(_host, _destination.FindReceiver, TakeUnexpected);
@@ -78,8 +87,9 @@ internal sealed class AgentHost : IAsyncDisposable
         AgentHost? agent = null;
         // Beside what is set up in the kernel, which waits more than it works.
         Task<PreparedServer> preparing = Task.Run(() =>
-            PreparedServer.New(configuration, journal, telemetry,
-            (link, peer, cancellationToken) => agent!._destination.ServeAsync(link, peer, cancellationToken), () => agent!._home));
+            PreparedServer.New(configuration, journal.Incarnation, telemetry,
+            (link, peer, cancellationToken) => agent!._destination.ServeAsync(link, peer, cancellationToken),
+            options => options with { Home = () => agent!._home, Ownership = () => agent!._ownership }));
         try
         {
             if (journal.Damage is { } damage)
@@ -121,7 +131,7 @@ internal sealed class AgentHost : IAsyncDisposable
             await _endReports.DisposeAsync();
         if (_server is not null)
             await _server.DisposeAsync();
-        foreach (DestinationChannel channel in _channels.Values)
+        foreach (DestinationChannel channel in _channels.Values.Concat(_redirectors))
             channel.Dispose();
         _host.Dispose();
         _journal.Dispose();
@@ -137,6 +147,14 @@ internal sealed class AgentHost : IAsyncDisposable
                 new DestinationAddress(destination.Host.Name, destination.Address), _configuration.Listen.Address, server.Credentials, Telemetry.Observe);
         }
 
+        foreach (ConfiguredDestination redirector in _configuration.Redirectors)
+        {
+            _redirectors.Add(new DestinationChannel(
+                new DestinationAddress(redirector.Host.Name, redirector.Address), _configuration.Listen.Address, server.Credentials, Telemetry.Observe));
+        }
+
+        if (_host.Redirection is AskedRedirection asked && _redirectors.Count > 0)
+            asked.Redirectors = _redirectors;
         AgentOperations operations = new(this);
         operations.AddGauges();
 
@@ -182,14 +200,16 @@ internal sealed class AgentHost : IAsyncDisposable
         server.Export.Ready(() => _stopping.IsCancellationRequested ? "The agent stops." : null);
         foreach (JournalRecord record in ofOrigin)
             _ = RecoverAsync(record);
-        foreach (DestinationChannel channel in _channels.Values)
+        foreach (DestinationChannel channel in _channels.Values.Concat(_redirectors))
             channel.KeepWarm();
         if (_host.Redirection is Forward forward)
-            _endReports = StartEndReports(forward.Homes);
+            _endReports = StartEndReports(forward.Homes, _channels.Values);
+        else if (_host.Redirection is AskedRedirection { HasEntries: true, Homes: { } homes })
+            _endReports = StartEndReports(homes, _redirectors);
         _log.Ready(_configuration.Name, AgentVersion.Current, EndPoint.ToString(), _configuration.LocalSocket, _configuration.JournalDirectory, _journal.Incarnation);
     }
 
-    private EndReports StartEndReports(KnownHomes homes)
+    private EndReports StartEndReports(KnownHomes homes, IReadOnlyCollection<IHomeAgent> channels)
     {
         EndReportTimes times = new()
         {
@@ -199,7 +219,7 @@ internal sealed class AgentHost : IAsyncDisposable
         };
         return EndReports.Start(
             homes,
-            _channels.Values.Select(channel => new HomeReports(
+            channels.Select(channel => new HomeReports(
                 channel, homes, _host.Sockets.List, () => new HashSet<FourTuple>(_destination.Connections.Concat(_host.OriginPasses.Connections)), times,
                 TimeProvider.System, (home, count) => _log.EndsTold(home, count))),
             e => _log.Failed("The ends of connections that other hosts forward to here are not watched any more.", e));

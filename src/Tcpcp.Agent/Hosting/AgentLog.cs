@@ -26,6 +26,18 @@ internal static partial class AgentLog
     [LoggerMessage(6, LogLevel.Warning, "Neither ECN nor slow start thresholds of connections that come can be kept: {Obstacle}")]
     public static partial void StartNotKept(this ILogger log, string obstacle);
 
+    [LoggerMessage(7, LogLevel.Information, "Gateway {Name} ({Version}) is ready: agents at {Listen}, {Backends} backends, {Entries} connections that were passed ({Incarnation}).")]
+    public static partial void GatewayReady(this ILogger log, string name, string version, string listen, int backends, int entries, Guid incarnation);
+
+    [LoggerMessage(8, LogLevel.Information, "The backends are asked for their connections: {Reason}. Until all have answered, packets of connections that none has named go where they went, or are dropped if that is not known.")]
+    public static partial void GatewayAsks(this ILogger log, string reason);
+
+    [LoggerMessage(9, LogLevel.Information, "All backends have named their connections: {Entries} do not go by the table.")]
+    public static partial void GatewaySettled(this ILogger log, int entries);
+
+    [LoggerMessage(21, LogLevel.Information, "Agent {Name} ({Version}) is ready: agents at {Listen}, {Routes} service addresses are routed ({Incarnation}).")]
+    public static partial void PeerRouteReady(this ILogger log, string name, string version, string listen, int routes, Guid incarnation);
+
     [LoggerMessage(10, LogLevel.Debug, "{Connection}: {Side} {Action} {Detail} [pass {Pass}]")]
     public static partial void Step(this ILogger log, FourTuple connection, PassSide side, PassAction action, string detail, PassId pass);
 
@@ -55,6 +67,9 @@ internal static partial class AgentLog
 
     [LoggerMessage(19, LogLevel.Information, "{Detail} [pass {Pass}]")]
     public static partial void NotKept(this ILogger log, string detail, PassId pass);
+
+    [LoggerMessage(22, LogLevel.Warning, "{Line}")]
+    public static partial void HookSaid(this ILogger log, string line);
 
     [LoggerMessage(30, LogLevel.Information, "{Detail}")]
     public static partial void Link(this ILogger log, string detail);

@@ -1,6 +1,4 @@
-using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Link;
-using Tcpcp.Agent.Redirection;
 using Tcpcp.Core.Wire;
 
 namespace Tcpcp.Agent.Hosting;
@@ -9,13 +7,14 @@ namespace Tcpcp.Agent.Hosting;
 internal sealed record PreparedServer(AgentCredentials Credentials, MetricsExport Export, AgentServer Server) : IAsyncDisposable
 {
     /// <param name="serve">Serves an origin's stream.</param>
-    /// <param name="home">Answers what is forwarded; null: nothing is.</param>
+    /// <param name="complete">Adds what else is answered.</param>
     /// <exception cref="CertificateException">The files of the certificate cannot be used.</exception>
-    public static PreparedServer New(AgentConfiguration configuration, FileJournal journal, PassTelemetry telemetry, PassServing serve, Func<IForwardingHome?> home)
+    public static PreparedServer New(
+        AgentConfiguration configuration, Guid incarnation, PassTelemetry telemetry, PassServing serve, Func<AgentServerOptions, AgentServerOptions> complete)
     {
         AgentCredentials credentials = AgentCredentials.Open(configuration.Certificates, telemetry.Observe);
         MetricsExport export = new(configuration);
-        return new PreparedServer(credentials, export, AgentServer.Prepare(new AgentServerOptions
+        return new PreparedServer(credentials, export, AgentServer.Prepare(complete(new AgentServerOptions
         {
             EndPoint = configuration.Listen,
             Credentials = credentials,
@@ -24,13 +23,12 @@ internal sealed record PreparedServer(AgentCredentials Credentials, MetricsExpor
             {
                 AgentVersion = AgentVersion.Current,
                 HostName = configuration.Name,
-                Incarnation = Google.Protobuf.ByteString.CopyFrom(journal.Incarnation.ToByteArray()),
+                Incarnation = Google.Protobuf.ByteString.CopyFrom(incarnation.ToByteArray()),
             },
-            Home = home,
             Observer = telemetry.Observe,
             Listen = export.Listen,
             Map = export.Map,
-        }));
+        })));
     }
 
     public async ValueTask DisposeAsync()

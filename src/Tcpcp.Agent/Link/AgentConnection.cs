@@ -12,7 +12,11 @@ using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 using ForwardedConnection = Tcpcp.Agent.Redirection.ForwardedConnection;
 using FourTuple = Tcpcp.Core.FourTuple;
+using OwnedConnection = Tcpcp.Agent.Redirection.OwnedConnection;
+using OwnershipClient = Tcpcp.Core.Wire.Ownership.OwnershipClient;
 using PassingClient = Tcpcp.Core.Wire.Passing.PassingClient;
+using RedirectionClient = Tcpcp.Core.Wire.Redirection.RedirectionClient;
+using ServicePorts = Tcpcp.Agent.Redirection.ServicePorts;
 
 namespace Tcpcp.Agent.Link;
 
@@ -139,6 +143,37 @@ internal sealed class AgentConnection : IDisposable
         return ForwardingMessages.FromMessages((await _client.EndedAsync(request, cancellationToken: cancellationToken)).Standing);
     });
 
+    /// <summary>Asks a redirector whether it could send packets to a host.</summary>
+    /// <exception cref="LinkException">There was no answer.</exception>
+    public Task<(string? Obstacle, ulong LastNumber)> ExamineAsync(IEnumerable<FourTuple> connections, string host, CancellationToken cancellationToken) => AskAsync(async () =>
+    {
+        ExamineRequest request = new() { Connections = { connections.Select(EndPointWire.ToMessage) }, Host = host };
+        ExamineReply reply = await new RedirectionClient(_channel).ExamineAsync(request, cancellationToken: cancellationToken);
+        return ((string?)(reply.Obstacle.Length == 0 ? null : reply.Obstacle), reply.LastNumber);
+    });
+
+    /// <summary>Has a redirector send packets to a host.</summary>
+    /// <returns>The highest of the numbers that hold now.</returns>
+    /// <exception cref="LinkException">There was no answer, or it was refused.</exception>
+    public Task<ulong> RedirectAsync(RedirectOrder order, CancellationToken cancellationToken) => AskAsync(async () =>
+    {
+        RedirectReply reply = await new RedirectionClient(_channel).RedirectAsync(RedirectionMessages.ToMessage(order), cancellationToken: cancellationToken);
+        return reply.Numbers.Count == order.Connections.Count && reply.Numbers.All(number => number >= order.Number) ? reply.Numbers.Max()
+            : throw new InvalidSnapshotException("It acknowledges another redirection.");
+    });
+
+    /// <summary>Asks a host for its connections.</summary>
+    /// <exception cref="LinkException">There was no answer.</exception>
+    public Task<IReadOnlyList<OwnedConnection>> ListOwnedAsync(IEnumerable<ServicePorts> services, CancellationToken cancellationToken) => AskAsync(async () =>
+    {
+        OwnedRequest request = new() { Services = { services.Select(RedirectionMessages.ToMessage) } };
+        using AsyncServerStreamingCall<OwnedReply> call = new OwnershipClient(_channel).Owned(request, cancellationToken: cancellationToken);
+        List<OwnedConnection> owned = [];
+        await foreach (OwnedReply part in call.ResponseStream.ReadAllAsync(cancellationToken))
+            owned.AddRange(part.Connections.Select(RedirectionMessages.FromMessage));
+        return (IReadOnlyList<OwnedConnection>)owned;
+    });
+
     private async Task<T> AskAsync<T>(Func<Task<T>> ask)
     {
         try
@@ -147,7 +182,10 @@ internal sealed class AgentConnection : IDisposable
         }
         catch (RpcException e)
         {
-            throw new LinkException($"The agent of {_destination} did not answer: {Explain(e)}", e);
+            throw new LinkException($"The agent of {_destination} did not answer: {Explain(e)}", e)
+            {
+                IsRefusal = e.StatusCode is StatusCode.PermissionDenied or StatusCode.FailedPrecondition or StatusCode.InvalidArgument or StatusCode.Unimplemented,
+            };
         }
         catch (InvalidSnapshotException e)
         {

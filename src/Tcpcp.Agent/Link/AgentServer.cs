@@ -46,9 +46,13 @@ internal sealed class AgentServer : IAsyncDisposable
             grpc.IgnoreUnknownServices = true;
         });
         builder.Services.AddSingleton(new PassingService(options, _open, _stopping.Token));
+        builder.Services.AddSingleton(new RedirectionService(options));
+        builder.Services.AddSingleton(new OwnershipService(options));
         options.AddServices?.Invoke(builder.Services);
         _application = builder.Build();
         _application.MapGrpcService<PassingService>();
+        _application.MapGrpcService<RedirectionService>();
+        _application.MapGrpcService<OwnershipService>();
         options.Map?.Invoke(_application);
     }
 

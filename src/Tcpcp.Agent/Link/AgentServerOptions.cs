@@ -28,6 +28,12 @@ internal sealed record AgentServerOptions
     /// <summary>What it forwards; null: nothing. Asked for when it is needed.</summary>
     public Func<IForwardingHome?> Home { get; init; } = () => null;
 
+    /// <summary>What moves packets for other hosts; null: nothing. Asked for when it is needed.</summary>
+    public Func<IRedirectorService?> Redirector { get; init; } = () => null;
+
+    /// <summary>What says which connections live here; null: nothing does. Asked for when it is needed.</summary>
+    public Func<IOwnershipService?> Ownership { get; init; } = () => null;
+
     public required LinkObserver Observer { get; init; }
 
     /// <summary>How long a connection may take until its certificate is verified. Default 5 s.</summary>

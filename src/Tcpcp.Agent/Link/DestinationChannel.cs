@@ -3,6 +3,8 @@ using System.Net;
 using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
+using OwnedConnection = Tcpcp.Agent.Redirection.OwnedConnection;
+using ServicePorts = Tcpcp.Agent.Redirection.ServicePorts;
 using ForwardedConnection = Tcpcp.Agent.Redirection.ForwardedConnection;
 using FourTuple = Tcpcp.Core.FourTuple;
 
@@ -10,7 +12,7 @@ namespace Tcpcp.Agent.Link;
 
 /// <summary>The way to one destination's agent, kept warm: opened at once, and again with back-off whenever it breaks. Thread-safe.</summary>
 /// <param name="ownAddress">The address of this host that links come from; null: any, which may be a service address that moves away.</param>
-internal sealed class DestinationChannel(DestinationAddress destination, IPAddress? ownAddress, AgentCredentials credentials, LinkObserver observer) : IHomeAgent, IDisposable
+internal sealed class DestinationChannel(DestinationAddress destination, IPAddress? ownAddress, AgentCredentials credentials, LinkObserver observer) : IHomeAgent, IRedirectorAgent, IDisposable
 {
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5);
@@ -56,6 +58,19 @@ internal sealed class DestinationChannel(DestinationAddress destination, IPAddre
 
     public async Task<IReadOnlyList<FourTuple>> EndForwardedAsync(IReadOnlyCollection<ForwardedConnection> ended, CancellationToken cancellationToken) =>
         await (await GetAsync(cancellationToken)).EndForwardedAsync(ended, cancellationToken);
+
+    string IRedirectorAgent.RedirectorName => destination.Name;
+
+    public async Task<(string? Obstacle, ulong LastNumber)> ExamineAsync(IReadOnlyList<FourTuple> connections, OtherHost host, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).ExamineAsync(connections, host.Name, cancellationToken);
+
+    public async Task<ulong> RedirectAsync(RedirectOrder order, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).RedirectAsync(order, cancellationToken);
+
+    /// <summary>Asks the host for its connections that come by services.</summary>
+    /// <exception cref="LinkException">There was no answer.</exception>
+    public async Task<IReadOnlyList<OwnedConnection>> ListOwnedAsync(IReadOnlyCollection<ServicePorts> services, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).ListOwnedAsync(services, cancellationToken);
 
     public void Dispose()
     {

@@ -14,4 +14,8 @@ internal interface IPassLink : IDisposable
 }
 
 /// <summary>The link broke, or the other side does not speak this protocol.</summary>
-internal sealed class LinkException(string message, Exception? inner = null) : IOException(message, inner);
+internal sealed class LinkException(string message, Exception? inner = null) : IOException(message, inner)
+{
+    /// <summary>The other side has answered, and will not: to ask again leads to nothing else.</summary>
+    public bool IsRefusal { get; init; }
+}

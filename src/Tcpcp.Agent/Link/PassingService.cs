@@ -54,7 +54,8 @@ internal sealed class PassingService(AgentServerOptions options, OpenLinks open,
         }
     }
 
-    private static T Answer<T>(Func<T> answer)
+    /// <summary>What goes wrong becomes a status that says it.</summary>
+    public static T Answer<T>(Func<T> answer)
     {
         try
         {
@@ -68,9 +69,18 @@ internal sealed class PassingService(AgentServerOptions options, OpenLinks open,
         {
             throw new RpcException(new Status(StatusCode.Internal, e.Message)); // asked again
         }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new RpcException(new Status(StatusCode.PermissionDenied, e.Message));
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, e.Message));
+        }
     }
 
-    private static string PeerOf(ServerCallContext context)
+    /// <summary>The name of the caller's certificate.</summary>
+    public static string PeerOf(ServerCallContext context)
     {
         PeerConnection? connection = context.GetHttpContext().Features.Get<PeerConnection>();
         if (connection?.Name is not { } name)

@@ -104,6 +104,9 @@ internal sealed class DestinationPass
 
     public bool IsOpen => DestinationTable.IsOpen(_state);
 
+    /// <summary>This host owns the connections by this pass.</summary>
+    public bool IsOwner => _state is DestinationState.Accepted or DestinationState.Active;
+
     /// <summary>
     /// Remembers a pass that the journal has: from now on the origin gets its answers. What remains to be done with the connections waits for
     /// <see cref="GoOn"/>.
@@ -166,7 +169,7 @@ internal sealed class DestinationPass
                 bool isHere = _state is DestinationState.Accepted or DestinationState.Active;
                 Take(new DestinationInput.ForgetHeard(Terms.Ticket));
                 foreach (FourTuple name in isHere ? Names : [])
-                    _host.Redirection.Settle(name, Redirector, Origin);
+                    _host.Redirection.Settle(name, Redirector, Origin, Terms.DivertNumber);
                 break;
             default:
                 break; // a destination's own message, or a newer version's: not for us

@@ -148,23 +148,21 @@ internal sealed class OriginConnections : IDisposable
     }
 
     /// <summary>The packets go to the destination, which holds them.</summary>
-    public void SendPacketsAway(OtherHost destination) => _host.Redirection.SendAway(Names, destination);
+    /// <returns>The number of the redirection that holds.</returns>
+    public ValueTask<ulong> SendPacketsAwayAsync(OtherHost destination, ulong number, CancellationToken cancellationToken) =>
+        _host.Redirection.SendAwayAsync(Names, destination, number, cancellationToken);
+
+    /// <summary>Packets that come here are held until the thaw, so that those which the destination has held come first.</summary>
+    public void HoldPackets() => _host.Hold.Arm(Names);
 
     /// <summary>The packets come here again.</summary>
-    /// <param name="areHeld">Until the thaw, so that those which the destination has held come first.</param>
-    public void TakeBackPackets(bool areHeld)
-    {
-        if (areHeld)
-            _host.Hold.Arm(Names);
-        _host.Redirection.Reclaim(Names);
-    }
+    /// <inheritdoc cref="SendPacketsAwayAsync"/>
+    public ValueTask<ulong> TakeBackPacketsAsync(OtherHost destination, ulong number, CancellationToken cancellationToken) =>
+        _host.Redirection.ReclaimAsync(Names, destination, number, cancellationToken);
 
-    /// <summary>No packet comes here any more.</summary>
-    public void LeavePackets()
-    {
-        foreach (FourTuple connection in Names)
-            _host.Redirection.Leave(connection);
-    }
+    /// <summary>Returns when no packet comes here any more.</summary>
+    public ValueTask LeavePacketsAsync(OtherHost destination, ulong number) =>
+        _host.Redirection.LeaveAsync(Names, destination, number, CancellationToken.None);
 
     /// <summary>Lets the connections go on here, with the peers' packets that were held.</summary>
     /// <param name="held">By the destination.</param>

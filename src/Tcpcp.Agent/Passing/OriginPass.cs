@@ -44,14 +44,15 @@ internal sealed class OriginPass
     private TimeSpan? _blackout;
     private bool _quiesced;
     private bool _recorded;
+    private bool _isRedirectorSilent;
     private string _detail = "";
 
     private OriginPass(
-        HostServices host, PassId id, PassRequest request, OriginConnections connections, OriginLink link, OtherHost destination, Redirector redirector,
+        HostServices host, PassId id, PassRequest request, OriginConnections connections, OriginLink link, OtherHost destination, RedirectionPlan plan,
         PassObserver observer)
     {
-        (_host, _request, _connections, _link, _observer, _destination, _redirector) = (host, request, connections, link, observer, destination, redirector);
-        (_id, _application, _epoch) = (id, request.Application, host.Epochs.Next(request));
+        (_host, _request, _connections, _link, _observer, _destination, _redirector) = (host, request, connections, link, observer, destination, plan.Redirector);
+        (_id, _application, _epoch) = (id, request.Application, host.Epochs.Next(request, plan.LastNumber));
     }
 
     private OriginPass(HostServices host, JournalRecord record, OriginLink link, IReadOnlyList<Socket?> sockets, IPassReceiver? heir, PassObserver observer,
@@ -106,7 +107,7 @@ internal sealed class OriginPass
     /// <param name="connect">Opens a link to the destination's agent; called again when a link breaks after the snapshots were sent.</param>
     /// <param name="destination">Its name goes to the journal: how it is found again after a restart.</param>
     /// <param name="cancellationToken">Gives up as long as nothing was sent; afterwards only the verdict decides.</param>
-    public static Task<PassResult> RunAsync(HostServices host, PassRequest request, LinkOpening connect,
+    public static async Task<PassResult> RunAsync(HostServices host, PassRequest request, LinkOpening connect,
         OtherHost destination, PassObserver observer, CancellationToken cancellationToken)
     {
         OriginConnections connections;
@@ -116,20 +117,32 @@ internal sealed class OriginPass
         }
         catch (NotPassableException e)
         {
-            return Task.FromResult(new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin, e.Message));
+            return new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin, e.Message);
         }
 
-        RedirectionPlan plan = host.Redirection.Plan(connections.Names, destination);
+        RedirectionPlan plan;
+        try
+        {
+            plan = await host.Redirection.PlanAsync(connections.Names, destination, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            connections.Dispose();
+            if (e is OperationCanceledException && cancellationToken.IsCancellationRequested)
+                return new PassResult(PassFailure.Cancelled, ConnectionOwner.Origin, "The pass was cancelled.");
+            throw;
+        }
+
         if (plan.Obstacle is { } obstacle)
         {
             connections.Dispose();
-            return Task.FromResult(new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, obstacle));
+            return new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, obstacle);
         }
 
         PassId id = PassId.New();
-        OriginPass pass = new(host, id, request, connections, new OriginLink(id, connect, host.Options), destination, plan.Redirector, observer);
+        OriginPass pass = new(host, id, request, connections, new OriginLink(id, connect, host.Options), destination, plan, observer);
         _ = pass.RunToEndAsync(OriginTable.Begin(pass._epoch), cancellationToken);
-        return pass._outcome.Task;
+        return await pass._outcome.Task;
     }
 
     /// <summary>Goes on with a pass that the journal has, after the death of this agent.</summary>
@@ -205,7 +218,8 @@ internal sealed class OriginPass
                 break;
         }
 
-        if (_state is OriginState.Done or OriginState.Settled or OriginState.Thawed)
+        // Where only the redirector's word is missing, its owner is known all the same.
+        if (_state is OriginState.Done or OriginState.Settled or OriginState.Thawed || (_isRedirectorSilent && _state is OriginState.Releasing or OriginState.Abandoning))
             Conclude();
     }
 
@@ -215,6 +229,8 @@ internal sealed class OriginPass
         {
             OriginState.Done done => (done.Failure, done.Owner),
             OriginState.Settled settled => (settled.Failure, settled.Owner),
+            OriginState.Releasing => (PassFailure.None, ConnectionOwner.Destination),
+            OriginState.Abandoning abandoning => (abandoning.Failure, ConnectionOwner.Nobody),
             _ => (((OriginState.Thawed)_state).Failure, ConnectionOwner.Origin),
         };
         if (_outcome.Task.IsCompleted)
@@ -237,6 +253,14 @@ internal sealed class OriginPass
             return effect is OriginEffect.SendOffer or OriginEffect.SendTransfer || (effect is OriginEffect.Redirect { ToDestination: true })
                 ? new OriginInput.LinkLost()
                 : null; // asked again when the time is up
+        }
+        catch (RedirectionException e)
+        {
+            _detail = e.Message;
+            if (_state is OriginState.Diverting)
+                return new OriginInput.StepFailed(PassFailure.RedirectionFailed);
+            _isRedirectorSilent = true; // asked again after a pause
+            return null;
         }
         catch (JournalFullException e)
         {
@@ -282,10 +306,10 @@ internal sealed class OriginPass
                 await QuiesceAsync(cancellationToken);
                 return new OriginInput.Quiesced();
             case OriginEffect.Redirect { ToDestination: true } divert when _redirector == Redirector.Origin:
-                _connections.SendPacketsAway(_destination);
                 _divertedAt = Stopwatch.GetTimestamp();
+                ulong holds = await _connections.SendPacketsAwayAsync(_destination, divert.Number, cancellationToken);
                 Report(PassAction.Diverted);
-                return new OriginInput.RedirectionAcknowledged(divert.Number);
+                return new OriginInput.RedirectionAcknowledged(holds);
             case OriginEffect.Redirect { ToDestination: true } divert:
                 _link.Send(message => message.Divert = new Divert { Number = divert.Number });
                 return null;
@@ -322,8 +346,8 @@ internal sealed class OriginPass
             case OriginEffect.CloseSilently:
                 _connections.CloseSilently();
                 return null;
-            case OriginEffect.AwaitRoutingLeft:
-                _connections.LeavePackets();
+            case OriginEffect.AwaitRoutingLeft leave:
+                await _connections.LeavePacketsAsync(_destination, leave.Number);
                 Report(PassAction.Released);
                 return new OriginInput.RoutingLeft();
             case OriginEffect.SendForget:
@@ -395,9 +419,29 @@ internal sealed class OriginPass
     // Packets come here again and are held here, until those that the destination has held are here too.
     private async Task TakeBackAsync(ulong number)
     {
-        _connections.TakeBackPackets(areHeld: _state is OriginState.Undoing);
+        if (_state is OriginState.Undoing)
+            _connections.HoldPackets();
+        await TakeBackPacketsAsync(number);
         await _link.EnsureOpenAsync();
         _link.Send(message => message.Undo = new Undo { Number = number, Connections = { _connections.Names.Select(EndPointWire.ToMessage) } });
+    }
+
+    // As long as the connections stand still, a redirector that is away for a moment is worth waiting for: what it still sends to the destination is held there.
+    private async Task TakeBackPacketsAsync(ulong number)
+    {
+        long began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await _connections.TakeBackPacketsAsync(_destination, number, CancellationToken.None);
+                return;
+            }
+            catch (RedirectionException) when (_state is OriginState.Undoing && Stopwatch.GetElapsedTime(began) < Options.AnswerTime)
+            {
+                await _link.PauseAsync(CancellationToken.None);
+            }
+        }
     }
 
     private void Thaw()
@@ -462,8 +506,9 @@ internal sealed class OriginPass
     {
         if (InDoubtFor > Options.AbandonAfter)
             return new OriginInput.OperatorAbandons();
-        if (waits && !_link.IsOpen)
+        if (_isRedirectorSilent || (waits && !_link.IsOpen))
         {
+            _isRedirectorSilent = false;
             await _link.PauseAsync(cancellationToken);
             return new OriginInput.TimeIsUp();
         }
@@ -522,7 +567,12 @@ internal sealed class OriginPass
     {
         PassFailure failure = RefusalReasons.ToFailure(verdict.Reason);
         if (verdict.Kind != VerdictKind.Accepted)
-            Report(PassAction.Refused, _detail = verdict.Detail);
+        {
+            Report(PassAction.Refused, verdict.Detail);
+            if (_state is not (OriginState.Undoing or OriginState.Thawed)) // else it is what the undo has led to, not why there is one
+                _detail = verdict.Detail;
+        }
+
         if (_state is OriginState.Offering)
             return new OriginInput.OfferRefused(failure); // it could not keep its word even for an offer
         if (verdict.BlackoutNs > 0)

@@ -14,6 +14,9 @@ internal sealed class OriginPasses
     /// <summary>Every connection of a pass that has not ended, or waits for its recovery.</summary>
     public IEnumerable<FourTuple> Connections => _recovering.Keys.Concat(_passes.Values.SelectMany(pass => pass.Connections));
 
+    /// <summary>Connections of passes that wait for their recovery.</summary>
+    public IEnumerable<FourTuple> Recovering => _recovering.Keys;
+
     public OriginPass? Find(PassId pass) => _passes.GetValueOrDefault(pass);
 
     public void Add(OriginPass pass) => _passes[pass.Id] = pass;

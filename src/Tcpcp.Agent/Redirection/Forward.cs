@@ -61,7 +61,10 @@ internal sealed class Forward : IRedirection
     /// <summary>By which homes the packets of this host's connections come.</summary>
     public KnownHomes Homes { get; } = new();
 
-    public RedirectionPlan Plan(IReadOnlyList<FourTuple> connections, OtherHost destination)
+    public ValueTask<RedirectionPlan> PlanAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Plan(connections, destination));
+
+    private RedirectionPlan Plan(IReadOnlyList<FourTuple> connections, OtherHost destination)
     {
         string?[] homes = [.. connections.Select(connection => Homes.Find(connection)).Distinct(StringComparer.Ordinal)];
         if (homes.Length > 1)
@@ -83,11 +86,17 @@ internal sealed class Forward : IRedirection
         return new RedirectionPlan(Redirector.Origin);
     }
 
-    public void SendAway(IReadOnlyList<FourTuple> connections, OtherHost destination) => _entries.Set(connections, _interface, connection =>
+    public ValueTask<ulong> SendAwayAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken)
+    {
+        SendAway(connections, destination);
+        return ValueTask.FromResult(number);
+    }
+
+    private void SendAway(IReadOnlyList<FourTuple> connections, OtherHost destination) => _entries.Set(connections, _interface, connection =>
         destination.AddressFor(connection)
             ?? throw new InvalidOperationException($"{destination.Name} has no address that packets of {connection} could be forwarded to."));
 
-    public void Divert(IReadOnlyList<FourTuple> connections) => Reclaim(connections);
+    public void Divert(IReadOnlyList<FourTuple> connections) => _entries.Remove(connections);
 
     public bool Recover(FourTuple connection) => true; // the origin or this host may have moved them
 
@@ -107,11 +116,20 @@ internal sealed class Forward : IRedirection
             SendAway([connection], origin);
     }
 
-    public void Reclaim(IReadOnlyList<FourTuple> connections) => _entries.Remove(connections);
+    public ValueTask<ulong> ReclaimAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken)
+    {
+        _entries.Remove(connections);
+        return ValueTask.FromResult(number);
+    }
 
-    public void Leave(FourTuple connection) => Homes.Forget(connection); // packets that come here go on to the owner
+    public ValueTask LeaveAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken)
+    {
+        foreach (FourTuple connection in connections)
+            Homes.Forget(connection); // packets that come here go on to the owner
+        return ValueTask.CompletedTask;
+    }
 
-    public void Settle(FourTuple connection, Redirector redirector, OtherHost? origin)
+    public void Settle(FourTuple connection, Redirector redirector, OtherHost? origin, ulong number)
     {
         if (redirector == Redirector.Origin && origin is not null)
             Homes.Arrive(connection, origin.Name);

@@ -9,13 +9,20 @@ internal enum Redirector
     /// <summary>The destination, when the origin asks for it: <see cref="IRedirection.Divert"/>.</summary>
     Destination,
 
-    /// <summary>The origin: <see cref="IRedirection.SendAway"/>.</summary>
+    /// <summary>The origin, or a third party that it asks: <see cref="IRedirection.SendAwayAsync"/>.</summary>
     Origin,
 }
 
 /// <summary>How the packets of a pass will be moved.</summary>
 /// <param name="Obstacle">Null if they can be, else why not, in one sentence.</param>
-internal readonly record struct RedirectionPlan(Redirector Redirector, string? Obstacle = null);
+internal readonly record struct RedirectionPlan(Redirector Redirector, string? Obstacle = null)
+{
+    /// <summary>The highest number of a redirection of these connections that a third party has obeyed; 0: none is known.</summary>
+    public ulong LastNumber { get; init; }
+}
+
+/// <summary>Who moves the packets has not said that it is done: it may have been done or not.</summary>
+internal sealed class RedirectionException(string message, Exception? inner = null) : IOException(message, inner);
 
 /// <summary>The other host of a pass.</summary>
 /// <param name="Name">Of its agent.</param>
@@ -31,16 +38,23 @@ internal sealed record OtherHost(string Name, IReadOnlyList<IPAddress> Addresses
 /// What moves the peer's packets from host to host. Every method is one step of a pass at one of its sides, may be repeated, and has taken effect
 /// when it returns.
 /// </summary>
+/// <remarks>
+/// A third party obeys of two orders the one with the higher number (<see cref="Core.Passing.PassTerms"/>), and acknowledges both with the number that holds. Where the origin
+/// moves them itself, its steps are done at once.
+/// </remarks>
 internal interface IRedirection : IDisposable
 {
     /// <summary>As the configuration has it.</summary>
     string Name { get; }
 
     /// <summary>At the origin, before anything has changed: can the packets of these connections be moved without harm to others, and by whom?</summary>
-    RedirectionPlan Plan(IReadOnlyList<FourTuple> connections, OtherHost destination);
+    ValueTask<RedirectionPlan> PlanAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, CancellationToken cancellationToken);
 
-    /// <summary>At the origin that is the redirector: the packets go to the destination.</summary>
-    void SendAway(IReadOnlyList<FourTuple> connections, OtherHost destination);
+    /// <summary>At the origin that is the redirector, or asks it: the packets go to the destination.</summary>
+    /// <param name="number">Of this redirection.</param>
+    /// <returns>The number that holds: a higher one than asked for if somebody else has moved them.</returns>
+    /// <exception cref="RedirectionException">There was no acknowledgement in time.</exception>
+    ValueTask<ulong> SendAwayAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken);
 
     /// <summary>At the destination that is the redirector: the packets come here.</summary>
     void Divert(IReadOnlyList<FourTuple> connections);
@@ -59,15 +73,19 @@ internal interface IRedirection : IDisposable
     /// <exception cref="TimeoutException">It does not; the message says what is missing.</exception>
     void AwaitArrival(FourTuple connection);
 
-    /// <summary>At the destination: they do not come here any more; the origin has called <see cref="Reclaim"/>.</summary>
+    /// <summary>At the destination: they do not come here any more; the origin has called <see cref="ReclaimAsync"/>.</summary>
     void Undo(FourTuple connection, OtherHost? origin);
 
     /// <summary>At the origin, to undo a divert: the packets come here again.</summary>
-    void Reclaim(IReadOnlyList<FourTuple> connections);
+    /// <inheritdoc cref="SendAwayAsync"/>
+    ValueTask<ulong> ReclaimAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken);
 
-    /// <summary>At the origin, after the pass: no packet reaches this host's own sockets any more.</summary>
-    void Leave(FourTuple connection);
+    /// <summary>At the origin, after the pass: returns when no packet reaches this host's own sockets any more, so that its gate may open.</summary>
+    /// <param name="number">Of the redirection to the destination.</param>
+    /// <exception cref="RedirectionException">That is not known yet.</exception>
+    ValueTask LeaveAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken);
 
     /// <summary>At the destination, when the origin has left: settles what is stale elsewhere, and notes where the packets come from.</summary>
-    void Settle(FourTuple connection, Redirector redirector, OtherHost? origin);
+    /// <param name="number">Of the redirection that has brought it.</param>
+    void Settle(FourTuple connection, Redirector redirector, OtherHost? origin, ulong number);
 }

@@ -6,29 +6,39 @@ namespace Tcpcp.Agent.Redirection;
 /// <summary>At an owner: by which other host the packets of its connections come. Thread-safe.</summary>
 internal sealed class KnownHomes
 {
-    private readonly ConcurrentDictionary<FourTuple, string> _homes = new();
+    private readonly ConcurrentDictionary<FourTuple, KnownHome> _homes = new();
 
     /// <summary>Hears of every connection that a pass has brought, with the name of its home. It must not block.</summary>
     public Action<FourTuple, string>? Arrived { get; set; }
 
     /// <summary>The name of the home's agent; null: it is this host, or not known.</summary>
-    public string? Find(FourTuple connection) => _homes.GetValueOrDefault(connection);
+    public string? Find(FourTuple connection) => _homes.GetValueOrDefault(connection).Name;
+
+    /// <summary>Number of the redirection that has brought it; 0: it is not known.</summary>
+    public ulong NumberOf(FourTuple connection) => _homes.GetValueOrDefault(connection).Number;
 
     /// <summary>A pass has brought it.</summary>
-    public void Arrive(FourTuple connection, string home)
+    public void Arrive(FourTuple connection, string home, ulong number = 0)
     {
-        _homes[connection] = home;
+        _homes[connection] = new KnownHome(home, number);
         Arrived?.Invoke(connection, home);
     }
 
     /// <summary>The home says so.</summary>
-    public void Learn(FourTuple connection, string home) => _homes[connection] = home;
+    public void Learn(FourTuple connection, string home) =>
+        _homes.AddOrUpdate(connection, new KnownHome(home, 0), (_, known) => known with { Name = home });
 
     /// <summary>Its packets come by there no more.</summary>
     public void Forget(FourTuple connection) => _homes.TryRemove(connection, out _);
 
     /// <summary>As <see cref="Forget(FourTuple)"/>, unless another home is known by now.</summary>
-    public void Forget(FourTuple connection, string home) => _homes.TryRemove(KeyValuePair.Create(connection, home));
+    public void Forget(FourTuple connection, string home)
+    {
+        if (_homes.TryGetValue(connection, out KnownHome known) && known.Name == home)
+            _homes.TryRemove(KeyValuePair.Create(connection, known));
+    }
 
-    public IReadOnlyList<FourTuple> Of(string home) => [.. _homes.Where(one => one.Value == home).Select(one => one.Key)];
+    public IReadOnlyList<FourTuple> Of(string home) => [.. _homes.Where(one => one.Value.Name == home).Select(one => one.Key)];
+
+    private readonly record struct KnownHome(string Name, ulong Number);
 }

@@ -34,11 +34,12 @@ internal sealed class Takeover : IRedirection
 
     public string Name => "takeover";
 
-    public RedirectionPlan Plan(IReadOnlyList<FourTuple> connections, OtherHost destination) => new(Redirector.Destination,
-        AddressesOf(connections).Select(address => FindObstacle(address, connections))
-            .FirstOrDefault(obstacle => obstacle is not null));
+    public ValueTask<RedirectionPlan> PlanAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(new RedirectionPlan(Redirector.Destination,
+            AddressesOf(connections).Select(address => FindObstacle(address, connections)).FirstOrDefault(obstacle => obstacle is not null)));
 
-    public void SendAway(IReadOnlyList<FourTuple> connections, OtherHost destination) => throw new NotSupportedException("With takeover the destination moves the packets.");
+    public ValueTask<ulong> SendAwayAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("With takeover the destination moves the packets.");
 
     public bool ComesHere(FourTuple connection) => _route.Routes.IsLocal(connection.Local.Address);
 
@@ -55,9 +56,7 @@ internal sealed class Takeover : IRedirection
             return $"{address} is not an address of its own (/{bits}) on {_link.Name}: it cannot move to another host.";
         }
 
-        int others = _sockets.List().Count(socket => socket.Connection.Local.Address.Equals(address) && !connections.Contains(socket.Connection)
-            && socket.State is not (TcpState.TimeWait or TcpState.FinWait2 or TcpState.Closing or TcpState.LastAck));
-        return others == 0 ? null : $"{others} other connections have the address {address}; taking it over would cut them off. Pass or end them first.";
+        return SharedAddress.FindObstacle(_sockets, address, connections);
     }
 
     public void Divert(IReadOnlyList<FourTuple> connections)
@@ -92,19 +91,25 @@ internal sealed class Takeover : IRedirection
             _route.Addresses.Remove(_link.Index, InterfaceAddress.Single(connection.Local.Address));
     }
 
-    public void Reclaim(IReadOnlyList<FourTuple> connections)
+    public ValueTask<ulong> ReclaimAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken)
     {
         foreach (IPAddress address in AddressesOf(connections))
             _announcement.Announce(address);
+        return ValueTask.FromResult(number);
     }
 
-    public void Leave(FourTuple connection)
+    public ValueTask LeaveAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken)
     {
-        _added.TryRemove(connection.Local.Address, out _);
-        _route.Addresses.Remove(_link.Index, InterfaceAddress.Single(connection.Local.Address));
+        foreach (IPAddress address in AddressesOf(connections))
+        {
+            _added.TryRemove(address, out _);
+            _route.Addresses.Remove(_link.Index, InterfaceAddress.Single(address));
+        }
+
+        return ValueTask.CompletedTask;
     }
 
-    public void Settle(FourTuple connection, Redirector redirector, OtherHost? origin)
+    public void Settle(FourTuple connection, Redirector redirector, OtherHost? origin, ulong number)
     {
         _added.TryRemove(connection.Local.Address, out _); // it is this host's for good
         _announcement.Announce(connection.Local.Address);

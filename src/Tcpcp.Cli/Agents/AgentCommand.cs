@@ -4,8 +4,10 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using Tcpcp.Agent.Gateways;
 using Tcpcp.Agent.Hosting;
 using Tcpcp.Agent.Link;
+using Tcpcp.Agent.PeerRoutes;
 using Tcpcp.Linux.Processes;
 using Tcpcp.Linux.UnixSockets;
 
@@ -23,13 +25,13 @@ internal static class AgentCommand
             Description = "The configuration, a JSON file; its keys are in docs/configuration.md.",
             DefaultValueFactory = _ => new FileInfo("/etc/tcpcp/agent.json"),
         };
-        Option<bool> check = new("--check") { Description = "Only says whether the configuration and the certificates can be used." };
+        Option<bool> check = new("--check") { Description = "Only says whether the configuration and the certificates can be used, and what the redirection lacks of this host." };
         Option<bool> events = new("--events") { Description = "Write every step of every pass to standard output, one JSON object a line; the log goes to standard error." };
         Command command = new("agent", """
             Runs the agent of this host: takes connections from its applications and from other agents, and passes them.
 
             Needs CAP_NET_ADMIN and CAP_NET_RAW. It runs until SIGTERM or SIGINT; connections in the middle of a pass are settled by the next start.
-            Exit codes: 0 it was stopped, or the check found no fault; 1 it could not run; 2 wrong use, or a fault in the configuration.
+            Exit codes: 0 it was stopped, or the check found no fault; 1 it could not run, or this host lacks what it needs to run; 2 wrong use, or a fault in the configuration.
 
             Example:  tcpcp agent --config /etc/tcpcp/agent.json
             """)
@@ -62,13 +64,27 @@ internal static class AgentCommand
         try
         {
             configuration = AgentConfiguration.Read(path);
-            RequireGroup("local:applications-group", configuration.ApplicationsGroup);
-            RequireGroup("local:operators-group", configuration.OperatorsGroup);
+            if (configuration.IsHost)
+            {
+                RequireGroup("local:applications-group", configuration.ApplicationsGroup);
+                RequireGroup("local:operators-group", configuration.OperatorsGroup);
+            }
+
             if (checkOnly)
             {
                 HostCertificate certificate = AgentCredentials.Open(configuration.Certificates, _ => { }).Current;
                 if (certificate.FindOwnFault(configuration.Name) is { } fault)
                     throw new CertificateException(fault);
+                bool isFatal = false;
+                foreach ((string lack, bool isFatalLack) in RedirectionCheck.FindFaults(configuration))
+                {
+                    Console.Error.WriteLine($"tcpcp: {lack}");
+                    isFatal |= isFatalLack;
+                }
+
+                if (isFatal)
+                    return ExitCode.Failed;
+
                 Console.WriteLine($"{path}: no fault. Agent {configuration.Name}, certificate of {certificate.Name} valid to {certificate.NotAfter:u}.");
                 return ExitCode.Done;
             }
@@ -90,7 +106,9 @@ internal static class AgentCommand
         try
         {
             await using PassEvents? events = withEvents ? new PassEvents() : null;
-            await using AgentHost agent = await AgentHost.StartAsync(configuration, log, events is null ? null : step => events.Write(PassEvent.Of(step)));
+            await using IAsyncDisposable agent = configuration.GatewayRole is not null ? await GatewayHost.StartAsync(configuration, log)
+                : configuration.PeerRouteRole is not null ? await PeerRouteHost.StartAsync(configuration, log)
+                : await AgentHost.StartAsync(configuration, log, events is null ? null : step => events.Write(PassEvent.Of(step)));
             events?.Write(new PassEvent("ready", (long)Stopwatch.GetElapsedTime(0).TotalNanoseconds));
             using ServiceNotifier systemd = ServiceNotifier.Start();
             await Task.Delay(s_settled, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -48,9 +48,10 @@ internal sealed record FeatureReport(
 /// <param name="AgentRuns">A process holds packets here.</param>
 /// <param name="HoldLeaked">A hold's packet switch is there whose process is gone.</param>
 /// <param name="Switches">The installed packet switches.</param>
+/// <param name="Routes">Service addresses that an agent routes to the hosts that have them.</param>
 internal sealed record RuleReport(
     bool Gate, IReadOnlyList<string> GatedSockets, IReadOnlyList<ClosedReport> Closed, bool AgentRuns, bool HoldLeaked,
-    IReadOnlyList<SwitchReport> Switches)
+    IReadOnlyList<SwitchReport> Switches, IReadOnlyList<RouteReport> Routes)
 {
     public static RuleReport Of(RuleFindings findings) => new(
         findings.HasGate, [.. findings.Gated.Select(connection => connection.ToString())],
@@ -62,7 +63,8 @@ internal sealed record RuleReport(
         }))],
         findings.AgentRuns, findings.HoldLeaked,
         [.. findings.Switches.Select(one => new SwitchReport(one.Place.Name, SwitchReport.NameOf(one.Mechanism),
-            [.. one.Entries.Select(entry => new SwitchedReport(entry.Connection.ToString(), entry.Target.Verdict.ToString().ToLowerInvariant(), entry.Target.NextHop?.ToString()))]))]);
+            [.. one.Entries.Select(entry => new SwitchedReport(entry.Connection.ToString(), entry.Target.Verdict.ToString().ToLowerInvariant(), entry.Target.NextHop?.ToString()))]))],
+        [.. findings.Routes.Select(route => new RouteReport(route.Destination.Address.ToString(), route.Gateway?.ToString()))]);
 
     [JsonIgnore]
     public bool HasLeaks => HoldLeaked || Closed.Any(entry => entry.Use == "leaked");
@@ -71,7 +73,11 @@ internal sealed record RuleReport(
 /// <param name="Use">gated: a frozen or dormant socket; agent: perhaps an open pass of the running agent; leaked: no socket behind it.</param>
 internal sealed record ClosedReport(string Connection, string Use);
 
-/// <param name="Name">forward: packets that go on to another host; hold: packets that wait here during a pass.</param>
+/// <param name="Address">The service's.</param>
+/// <param name="NextHop">The host that has it.</param>
+internal sealed record RouteReport(string Address, string? NextHop);
+
+/// <param name="Name">gateway: packets that go to backends; forward: packets that go on to another host; hold: packets that wait here during a pass.</param>
 /// <param name="Mechanism">bpf or nftables.</param>
 internal sealed record SwitchReport(string Name, string Mechanism, IReadOnlyList<SwitchedReport> Entries)
 {

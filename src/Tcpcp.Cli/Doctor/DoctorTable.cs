@@ -53,6 +53,8 @@ internal static class DoctorTable
                 console.MarkupLineInterpolated($"  {entry.Connection}: {entry.Verdict}{(entry.NextHop is { } nextHop ? $" to {nextHop}" : "")}");
         }
 
+        foreach (RouteReport route in rules.Routes)
+            console.MarkupLineInterpolated($"Route: {route.Address} to {route.NextHop}, made by the agent of a peer or its first hop.");
         if (rules.HoldLeaked)
             console.MarkupLine("Hold: its packet switch is there, and the process that held packets is gone: it drops packets.");
         if (rules.HasLeaks && report.Removed.Count == 0)
@@ -60,9 +62,12 @@ internal static class DoctorTable
                 "passed away: as long as its packets still come to this host, opening it makes the kernel answer them with an RST.");
     }
 
-    private static string UseOf(SwitchReport one) => one.Name == "forward"
-        ? "which other hosts own; each entry goes when its owner says that the connection has ended"
-        : "which are being passed; their packets wait here";
+    private static string UseOf(SwitchReport one) => one.Name switch
+    {
+        "forward" => "which other hosts own; each entry goes when its owner says that the connection has ended",
+        "gateway" => "which do not go by the table of backends; each entry goes when its owner says that the connection has ended",
+        _ => "which are being passed; their packets wait here",
+    };
 
     private static Markup Status(FeatureReport feature) => new(feature.Status switch
     {

@@ -1,4 +1,5 @@
 using Tcpcp.Agent.Hold;
+using Tcpcp.Agent.PeerRoutes;
 using Tcpcp.Cli.Connections;
 using Tcpcp.Core;
 using Tcpcp.Gate;
@@ -48,7 +49,8 @@ internal sealed class RuleInspection : IDisposable
                     connection, gated.Contains(connection) ? EntryUse.Gated : agent ? EntryUse.Agent : EntryUse.Leaked)),
             ],
             agent,
-            [.. SwitchPlace.All.Select(Find).OfType<FoundSwitch>()]);
+            [.. SwitchPlace.All.Select(Find).Append(FindGateway()).OfType<FoundSwitch>()],
+            [.. _route.Routes.List().Where(route => route.Protocol == RouteSwitchboard.Protocol)]);
     }
 
     /// <summary>Removes what was left behind: never an entry of a frozen or dormant socket, nor anything of a running agent.</summary>
@@ -76,6 +78,12 @@ internal sealed class RuleInspection : IDisposable
     private static FoundSwitch? Find(SwitchPlace place) =>
         PacketSwitch.Find(place) is { } found ? new FoundSwitch(place, found.Mechanism, [.. found.Entries.Select(one => one.Entry)]) : null;
 
+    private static FoundSwitch? FindGateway() => GatewaySwitch.Read() is not { } entries ? null : new FoundSwitch(GatewaySwitch.Place, SwitchMechanism.Bpf,
+        [.. entries.Select(one => new SwitchEntry(one.Entry.Connection, TargetOf(one.Entry.Connection, one.Hop)))]);
+
+    private static PacketTarget TargetOf(FourTuple connection, BackendHop? hop) =>
+        (connection.IsIPv6 ? hop?.IPv6 : hop?.IPv4) is { } nextHop ? PacketTarget.Redirect(hop!.Interface, nextHop) : PacketTarget.Drop;
+
     // The number is read first: a connection that is frozen from here on changes it, and the gate stays.
     private bool RemoveUnusedGate()
     {
@@ -94,8 +102,10 @@ internal sealed class RuleInspection : IDisposable
 /// <param name="Closed">Connections whose packets are dropped.</param>
 /// <param name="AgentRuns">A process holds packets here.</param>
 /// <param name="Switches">The installed packet switches.</param>
+/// <param name="Routes">Of service addresses, that an agent has made.</param>
 internal sealed record RuleFindings(
-    bool HasGate, IReadOnlyList<FourTuple> Gated, IReadOnlyList<ClosedEntry> Closed, bool AgentRuns, IReadOnlyList<FoundSwitch> Switches)
+    bool HasGate, IReadOnlyList<FourTuple> Gated, IReadOnlyList<ClosedEntry> Closed, bool AgentRuns, IReadOnlyList<FoundSwitch> Switches,
+    IReadOnlyList<Route> Routes)
 {
     /// <summary>A hold's switch is there whose process is gone.</summary>
     public bool HoldLeaked => !AgentRuns && Switches.Any(one => one.Place == SwitchPlace.Hold);

@@ -19,11 +19,12 @@ internal sealed unsafe class BpfHashMap<TKey, TValue> : IDisposable
     public int Capacity => (int)BpfSystemCalls.Information<BpfMapInformation>(Handle).MaxEntries;
 
     /// <param name="preallocated">False: an element takes memory when it is set.</param>
-    public static BpfHashMap<TKey, TValue> Create(string name, int capacity, bool preallocated = true)
+    /// <param name="leastRecentlyUsedGo">When it is full, what was used last the longest ago makes room.</param>
+    public static BpfHashMap<TKey, TValue> Create(string name, int capacity, bool preallocated = true, bool leastRecentlyUsedGo = false)
     {
         BpfMapAttributes attributes = new()
         {
-            Type = BpfConstants.BPF_MAP_TYPE_HASH,
+            Type = leastRecentlyUsedGo ? BpfConstants.BPF_MAP_TYPE_LRU_HASH : BpfConstants.BPF_MAP_TYPE_HASH,
             KeyBytes = (uint)sizeof(TKey),
             ValueBytes = (uint)sizeof(TValue),
             MaxEntries = (uint)capacity,
@@ -38,7 +39,7 @@ internal sealed unsafe class BpfHashMap<TKey, TValue> : IDisposable
     public static BpfHashMap<TKey, TValue>? Of(SafeFileHandle handle)
     {
         BpfMapInformation information = BpfSystemCalls.Information<BpfMapInformation>(handle);
-        if (information.Type == BpfConstants.BPF_MAP_TYPE_HASH && information.KeyBytes == sizeof(TKey) && information.ValueBytes == sizeof(TValue))
+        if (information.Type is BpfConstants.BPF_MAP_TYPE_HASH or BpfConstants.BPF_MAP_TYPE_LRU_HASH && information.KeyBytes == sizeof(TKey) && information.ValueBytes == sizeof(TValue))
             return new BpfHashMap<TKey, TValue>(handle);
         handle.Dispose();
         return null;
@@ -158,6 +159,7 @@ internal sealed unsafe class BpfHashMap<TKey, TValue> : IDisposable
 internal static class BpfConstants
 {
     public const uint BPF_MAP_TYPE_HASH = 1;
+    public const uint BPF_MAP_TYPE_LRU_HASH = 9;
     public const uint BPF_PROG_TYPE_SCHED_CLS = 3;
     public const uint BPF_PROG_TYPE_SOCK_OPS = 13;
     public const uint BPF_PROG_TYPE_STRUCT_OPS = 27;

@@ -10,6 +10,9 @@ internal static class KernelFeatures
     /// <summary>Name of the feature that packet switches are made of BPF with.</summary>
     public const string TcxProgram = "BPF: program at the TCX hook";
 
+    /// <summary>Name of the feature that only one host answers for a service address by.</summary>
+    public const string QuietServiceAddresses = "quiet service addresses";
+
     /// <summary>In the order in which they make sense to a reader.</summary>
     public static IReadOnlyList<KernelFeature> All { get; } =
     [
@@ -122,6 +125,12 @@ internal static class KernelFeatures
             MinKernel = new Version(2, 2),
             IfMissing = "Load the module: modprobe af_packet",
             IfNotPermitted = "Run as root, or give CAP_NET_RAW in the network namespace.",
+        },
+        new(QuietServiceAddresses, SystemProbes.QuietServiceAddresses)
+        {
+            NeededFor = "a gateway's backends, and hosts that a service address is routed to: they have it on lo and must not answer ARP for it",
+            Need = FeatureNeed.Optional,
+            IfMissing = "sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2",
         },
         new("pidfd_open", SystemProbes.PidfdOpen)
         {

@@ -1,6 +1,9 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using Tcpcp.Linux.Netlink;
 
 namespace Tcpcp.Linux.Features;
 
@@ -69,6 +72,24 @@ internal static partial class SystemProbes
             string path = $"/proc/sys/{setting}";
             if (File.Exists(path) && File.ReadAllText(path).Trim() == forbidding)
                 return FeatureFinding.NotPermitted($"{setting.Replace('/', '.')} is {forbidding}");
+        }
+
+        return FeatureFinding.Present;
+    }
+
+    /// <summary>Where the loopback interface has an address of the outside, as a gateway's backend has its service addresses, no other interface may answer ARP for it.</summary>
+    public static FeatureFinding QuietServiceAddresses()
+    {
+        using RouteNetlink route = RouteNetlink.Open();
+        IPAddress? outside = route.Addresses.List(route.Links.Get("lo").Index).Select(one => one.Address.Address)
+            .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
+        if (outside is null)
+            return FeatureFinding.Present;
+        foreach ((string setting, int least) in ((string, int)[])[("arp_ignore", 1), ("arp_announce", 2)])
+        {
+            int value = int.Parse(File.ReadAllText($"/proc/sys/net/ipv4/conf/all/{setting}"), CultureInfo.InvariantCulture);
+            if (value < least)
+                return FeatureFinding.Missing($"{outside} is on lo, and net.ipv4.conf.all.{setting} is {value.ToString(CultureInfo.InvariantCulture)}");
         }
 
         return FeatureFinding.Present;

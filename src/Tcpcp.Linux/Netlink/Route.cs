@@ -17,6 +17,9 @@ internal sealed record Route(InterfaceAddress Destination)
     /// <summary>Routing table; null: main, and for a <see cref="IsLocal"/> route local.</summary>
     public uint? Table { get; init; }
 
+    /// <summary>Who has made it, as routing programs tell theirs from those of others; null: a static route, made by hand.</summary>
+    public byte? Protocol { get; init; }
+
     /// <summary>Packets to the destination are for this host.</summary>
     public bool IsLocal { get; init; }
 

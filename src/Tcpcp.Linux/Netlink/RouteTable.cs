@@ -37,6 +37,17 @@ internal sealed class RouteTable(NetlinkSocket socket)
         return true;
     }
 
+    /// <summary>Puts a route in the place of the one to the same destination, if there is one; no packet meets none.</summary>
+    public void Replace(Route route) => socket.TryTransact(Message(RTM_NEWROUTE, NetlinkFlags.Ack | NetlinkFlags.Create | NetlinkFlags.Replace, route))
+        .ThrowIfFailed("RTM_NEWROUTE", Describe(route));
+
+    /// <summary>The routes of the main table to single addresses or networks.</summary>
+    public IReadOnlyList<Route> List() =>
+    [
+        .. socket.Dump(new NetlinkMessage().Begin(RTM_GETROUTE, NetlinkFlags.Dump, default(RouteHeader)).End(), "RTM_GETROUTE (list)")
+            .Where(reply => reply.Type == RTM_NEWROUTE).Select(reply => Read(reply.Payload)).OfType<Route>(),
+    ];
+
     /// <returns>False if there was no such route (ESRCH).</returns>
     public bool Remove(Route route)
     {
@@ -72,7 +83,7 @@ internal sealed class RouteTable(NetlinkSocket socket)
             _ => RT_SCOPE_UNIVERSE,
         };
         RouteHeader header = new(
-            RouteFamily.Of(destination.Address), (byte)destination.PrefixLength, 0, 0, (byte)Math.Min(table, 252), RTPROT_STATIC, scope,
+            RouteFamily.Of(destination.Address), (byte)destination.PrefixLength, 0, 0, (byte)Math.Min(table, 252), route.Protocol ?? RTPROT_STATIC, scope,
             route.IsLocal ? RTN_LOCAL : RTN_UNICAST, 0);
         NetlinkMessage message = new NetlinkMessage().Begin(type, flags, header).U32(RTA_TABLE, table);
         if (destination.PrefixLength > 0)
@@ -84,6 +95,26 @@ internal sealed class RouteTable(NetlinkSocket socket)
         if (route.PreferredSource is { } source)
             message.Attribute(RTA_PREFSRC, source.GetAddressBytes());
         return message.End();
+    }
+
+    private static unsafe Route? Read(ReadOnlySpan<byte> payload)
+    {
+        RouteHeader header = MemoryMarshal.Read<RouteHeader>(payload);
+        if (header.Type != RTN_UNICAST || header.Table != RT_TABLE_MAIN)
+            return null;
+        (IPAddress destination, IPAddress? gateway, int? link) = (header.Family == RouteFamily.AF_INET6 ? IPAddress.IPv6Any : IPAddress.Any, null, null);
+        foreach (NetlinkAttribute attribute in new NetlinkAttributes(payload[sizeof(RouteHeader)..]))
+        {
+            switch (attribute.Type)
+            {
+                case RTA_DST: destination = new IPAddress(attribute.Value); break;
+                case RTA_GATEWAY: gateway = new IPAddress(attribute.Value); break;
+                case RTA_OIF: link = (int)attribute.AsU32; break;
+                default: break;
+            }
+        }
+
+        return new Route(new InterfaceAddress(destination, header.DestinationLength)) { Gateway = gateway, LinkIndex = link, Protocol = header.Protocol };
     }
 
     private static string Describe(Route route) =>

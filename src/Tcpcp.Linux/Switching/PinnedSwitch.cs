@@ -25,6 +25,9 @@ internal sealed class PinnedSwitch
 
     public string Map => $"{_directory}/{_name}-map";
 
+    /// <summary>Of a switch with several maps.</summary>
+    public string MapOf(string name) => $"{Map}-{name}";
+
     public bool Exists => Directory.Exists(_directory) && Directory.EnumerateFiles(_directory, _name + "-*").Any();
 
     public string Link(int interfaceIndex) => string.Create(CultureInfo.InvariantCulture, $"{_directory}/{_name}-link-{interfaceIndex}");
@@ -51,7 +54,7 @@ internal sealed class PinnedSwitch
     {
         if (!Directory.Exists(_directory))
             return;
-        foreach (string pin in (string[])[.. Links(), Map])
+        foreach (string pin in (string[])[.. Links(), .. Directory.GetFiles(_directory, _name + "-map*")])
             File.Delete(pin);
         RemoveIfEmpty(_directory);
         RemoveIfEmpty(Pins);

@@ -44,8 +44,9 @@ public sealed class ConfigurationTests : IDisposable
     [MemberData(nameof(Required))]
     public void A_required_key_that_is_missing_is_named(string key)
     {
-        JsonObject configuration = Good();
-        Set(configuration, "destinations:host-b:packets", "10.0.0.3"); // so that the destination is there still
+        JsonObject configuration = GoodFor(key);
+        if (configuration["destinations"] is not null)
+            Set(configuration, "destinations:host-b:packets", "10.0.0.3"); // so that the destination is there still
         string[] parts = key.Split(':');
         JsonNode above = parts[..^1].Aggregate((JsonNode)configuration, Inside);
         Assert.True(above.AsObject().Remove(parts[^1]));
@@ -56,10 +57,11 @@ public sealed class ConfigurationTests : IDisposable
     [MemberData(nameof(WithDefault))]
     public void The_documented_default_is_the_one_that_is_used(string key)
     {
-        JsonObject configuration = Good();
-        configuration.Remove("redirection");
+        JsonObject configuration = GoodFor(key);
+        if (key == "redirection")
+            configuration.Remove(key);
         object?[] without = Values(configuration);
-        Set(configuration, key, ConfigurationKey.All.Single(one => one.Name == key).Default);
+        Set(configuration, Example(key), ConfigurationKey.All.Single(one => one.Name == key).Default);
         Assert.Equal(without, Values(configuration));
     }
 
@@ -69,6 +71,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("destinations:host-b:nonsense", "1")]
     [InlineData("policy:0:nonsense", "1")]
     [InlineData("redirection:0", "forward")]
+    [InlineData("role", "router")]
     [InlineData("listen", "10.0.0.2")]
     [InlineData("listen", "0.0.0.0:7300")]
     [InlineData("redirection", "magic")]
@@ -95,6 +98,44 @@ public sealed class ConfigurationTests : IDisposable
     public void A_key_that_is_unknown_or_has_a_bad_value_is_named(string key, string value)
     {
         JsonObject configuration = Good();
+        Set(configuration, key, value);
+        Assert.Contains(key, Read(configuration), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("redirection", "gateway", "redirectors: ")]
+    [InlineData("redirection", "peer-route", "redirectors: ")]
+    [InlineData("redirection", "hook", "hook:command: ")]
+    [InlineData("role", "gateway", "gateway:services: ")]
+    [InlineData("role", "peer-route", "peer-route:hosts: ")]
+    [InlineData("gateway:add-addresses", "true", "gateway: ")]
+    [InlineData("peer-route:hosts:host-a:next-hops", "10.0.0.2", "peer-route: ")]
+    [InlineData("redirectors:gw:address", "10.0.0.9:7300", "redirectors: ")]
+    [InlineData("hook:command", "/bin/true", "hook:command: ")]
+    public void What_a_redirection_lacks_or_does_not_use_is_named(string key, string value, string named)
+    {
+        JsonObject configuration = Good();
+        Set(configuration, key, value);
+        Assert.StartsWith(named, Read(configuration), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("redirectors:gw:address", "gw")]
+    [InlineData("gateway:services:0:addresses", "10.0.0.0/24")]
+    [InlineData("gateway:services:0:ports", "http")]
+    [InlineData("gateway:backends:host-a:address", "host-a")]
+    [InlineData("gateway:backends:host-a:packets", "host-a")]
+    [InlineData("gateway:backends:host-a:draining", "soon")]
+    [InlineData("gateway:connections", "1")]
+    [InlineData("gateway:nonsense", "1")]
+    [InlineData("peer-route:hosts:host-a:next-hops", "host-a")]
+    [InlineData("peer-route:hosts:host-a:addresses", "10.0.0.0/99")]
+    [InlineData("hook:command", "true")]
+    [InlineData("hook:command", "/bin/there-is-none")]
+    [InlineData("hook:timeout", "soon")]
+    public void A_bad_value_of_a_redirection_is_named(string key, string value)
+    {
+        JsonObject configuration = GoodFor(key);
         Set(configuration, key, value);
         Assert.Contains(key, Read(configuration), StringComparison.Ordinal);
     }
@@ -149,7 +190,48 @@ public sealed class ConfigurationTests : IDisposable
         ["redirection"] = "takeover",
     };
 
-    private static string Example(string key) => key.Replace("destinations:*", "destinations:host-b", StringComparison.Ordinal).Replace("policy:*", "policy:0", StringComparison.Ordinal);
+    // One that has such a key.
+    private static JsonObject GoodFor(string key)
+    {
+        JsonObject configuration = Good();
+        switch (key.Split(':')[0])
+        {
+            case "gateway":
+                configuration.Remove("destinations");
+                configuration["role"] = "gateway";
+                configuration["gateway"] = new JsonObject
+                {
+                    ["services"] = new JsonArray(new JsonObject { ["addresses"] = new JsonArray("10.0.0.100"), ["ports"] = new JsonArray("80") }),
+                    ["backends"] = new JsonObject { ["host-a"] = new JsonObject { ["address"] = "10.0.0.2:7300", ["packets"] = new JsonArray("10.0.0.2") } },
+                };
+                break;
+            case "peer-route":
+                configuration.Remove("destinations");
+                configuration["role"] = "peer-route";
+                configuration["peer-route"] = new JsonObject
+                {
+                    ["hosts"] = new JsonObject { ["host-a"] = new JsonObject { ["next-hops"] = new JsonArray("10.0.0.2"), ["addresses"] = new JsonArray("10.0.0.100") } },
+                };
+                break;
+            case "redirectors":
+                configuration["redirection"] = "gateway";
+                configuration["redirectors"] = new JsonObject { ["gw"] = new JsonObject { ["address"] = "10.0.0.9:7300" } };
+                break;
+            case "hook":
+                configuration["redirection"] = "hook";
+                configuration["hook"] = new JsonObject { ["command"] = new JsonArray("/bin/true") };
+                break;
+            default:
+                break;
+        }
+
+        return configuration;
+    }
+
+    private static string Example(string key) => key.Replace("destinations:*", "destinations:host-b", StringComparison.Ordinal).Replace("policy:*", "policy:0", StringComparison.Ordinal)
+        .Replace("services:*", "services:0", StringComparison.Ordinal).Replace("backends:*", "backends:host-a", StringComparison.Ordinal)
+        .Replace("hosts:*", "hosts:host-a", StringComparison.Ordinal)
+        .Replace("redirectors:*", "redirectors:gw", StringComparison.Ordinal);
 
     private static void Set(JsonObject configuration, string key, string value)
     {
@@ -181,7 +263,8 @@ public sealed class ConfigurationTests : IDisposable
         return
         [
             read.Redirection, read.LocalSocket, read.ApplicationsGroup, read.OperatorsGroup, read.JournalDirectory, read.TakesUnaware, read.AbandonAfter,
-            read.MaxFrozen, read.MaxClients, read.Bounds, read.LogLevel,
+            read.MaxFrozen, read.MaxClients, read.Bounds, read.LogLevel, read.GatewayRole?.AddsAddresses, read.GatewayRole?.Capacity,
+            read.GatewayRole?.Backends[0].IsDraining, read.HookTime,
         ];
     }
 }

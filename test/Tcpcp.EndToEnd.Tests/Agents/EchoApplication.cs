@@ -37,7 +37,7 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
     public int Count => _connections.Count;
 
     /// <param name="port">Where it takes connections of peers; 0: only those that come from other hosts.</param>
-    public static async Task<EchoApplication> StartAsync(LabAgent agent, string name, int port = 0)
+    public static async Task<EchoApplication> StartAsync(LabAgent agent, string name, int port = 0, AddressFamily family = AddressFamily.InterNetwork)
     {
         EchoApplication application = new(await AgentClient.ConnectAsync(new AgentClientOptions { Path = agent.SocketPath, Program = name }), name);
         await application._agent.RegisterAsync(name, application);
@@ -45,8 +45,8 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
         {
             application._listener = agent.Host.Run(() =>
             {
-                Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                listener.Bind(new IPEndPoint(IPAddress.Any, port));
+                Socket listener = new(family, SocketType.Stream, ProtocolType.Tcp);
+                listener.Bind(new IPEndPoint(family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, port));
                 listener.Listen();
                 return listener;
             });

@@ -17,6 +17,8 @@ internal sealed class LabAgent : IAsyncDisposable
 {
     public const string NameA = "host-a";
     public const string NameB = "host-b";
+    public const string NameC = "host-c";
+    public const string NameGateway = "gateway";
 
     /// <summary>Group of the programs that may pass connections: nobody's, and root may anyway.</summary>
     public const string ApplicationsGroup = "54322";
@@ -79,6 +81,21 @@ internal sealed class LabAgent : IAsyncDisposable
             {
                 ["offer-lifetime"] = "60s", ["answer"] = "20s", ["decision"] = "20s", ["hold"] = "30s", ["resolve-longest"] = "200ms",
             },
+            ["log-level"] = "debug",
+        });
+
+    /// <summary>An agent that moves packets for other hosts.</summary>
+    /// <param name="role">What it is, with its section.</param>
+    public static LabAgent CreateRedirector(Host host, string name, string role, JsonObject section, string directory, LabCertificates certificates) =>
+        new(host, name, Directory.CreateDirectory(Path.Combine(directory, name)).FullName, new JsonObject
+        {
+            ["name"] = name,
+            ["role"] = role,
+            ["interface"] = Host.InterfaceName,
+            ["listen"] = $"{host.IPv4}:7300",
+            ["certificate"] = new JsonObject { ["file"] = certificates.FileOf(name), ["key"] = certificates.KeyOf(name), ["authority"] = certificates.Authority },
+            [role] = section,
+            ["bounds"] = new JsonObject { ["resolve-longest"] = "200ms" },
             ["log-level"] = "debug",
         });
 

@@ -18,7 +18,8 @@ public sealed class LabCertificates : IAsyncLifetime
     {
         await MakeAsync("authority", "--out", _directory);
         await MakeAsync("host", LabAgent.NameA, "--authority", _directory, "--out", Path.Combine(_directory, LabAgent.NameA));
-        await MakeAsync("host", LabAgent.NameB, "--authority", _directory, "--out", Path.Combine(_directory, LabAgent.NameB));
+        foreach (string name in (string[])[LabAgent.NameB, LabAgent.NameC, LabAgent.NameGateway])
+            await MakeAsync("host", name, "--authority", _directory, "--out", Path.Combine(_directory, name));
     }
 
     public ValueTask DisposeAsync()
