@@ -17,8 +17,8 @@ public sealed class LabCertificates : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await MakeAsync("authority", "--out", _directory);
-        await MakeAsync("host", LabAgent.NameA, "--authority", _directory, "--out", Path.Combine(_directory, LabAgent.NameA));
-        await MakeAsync("host", LabAgent.NameB, "--authority", _directory, "--out", Path.Combine(_directory, LabAgent.NameB));
+        foreach (string agent in (string[])[LabAgent.NameA, LabAgent.NameB, LabAgent.NameC])
+            await MakeAsync("host", agent, "--authority", _directory, "--out", Path.Combine(_directory, agent));
     }
 
     public ValueTask DisposeAsync()
