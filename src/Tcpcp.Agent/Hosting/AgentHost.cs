@@ -38,12 +38,12 @@ internal sealed class AgentHost : IAsyncDisposable
         Dictionary<string, OtherHost> others = configuration.Destinations.ToDictionary(one => one.Host.Name, one => one.Host, StringComparer.OrdinalIgnoreCase);
         _host = HostServices.Open(configuration.Interface, configuration.Bounds with { AbandonAfter = configuration.AbandonAfter }, journal,
             sockets => configuration.Redirection == AgentConfiguration.Forward
-                ? new Forward(configuration.Interface, others.Values, configuration.Bounds.PacketSwitch) : new Takeover(configuration.Interface, sockets),
-            name => others.GetValueOrDefault(name), telemetry.SpanOf);
+                ? new Forward(configuration.Interface, others.Values, journal, configuration.Bounds.PacketSwitch) : new Takeover(configuration.Interface, sockets),
+            name => others.GetValueOrDefault(name), FindHomes, telemetry.SpanOf);
         log.PacketSwitch(_host.Hold.Mechanism, _host.Hold.BpfObstacle is { } obstacle ? $" BPF is not to be had: {obstacle}" : "");
         _destination = new DestinationSide(_host, telemetry.Observe) { Policy = configuration.Policy, LinkObserver = telemetry.Observe };
         if (_host.Redirection is Forward forward)
-            _home = new ForwardingHome(forward.Entries, _host.OriginPasses, others.Values, telemetry.Observe);
+            _home = new ForwardingHome(forward, _host.OriginPasses, others.Values, configuration.Policy, _host.Sockets, telemetry.Observe);
         _claims = new PassClaims(_host, _destination.FindReceiver, TakeUnexpected);
     }
 
@@ -136,7 +136,7 @@ internal sealed class AgentHost : IAsyncDisposable
 
         // First the passes of an earlier agent: no answer may be given that does not know of them, and no pass of their connections may begin.
         List<JournalRecord> ofOrigin = [];
-        foreach (JournalRecord record in _journal.ReadAtStart())
+        foreach (JournalRecord record in _journal.ReadAtStart().Where(record => record.Side != JournalSide.Home))
         {
             PassId pass = JournalRecords.IdOf(record);
             _claims.Expect(pass, record.Side == JournalSide.Origin ? HostRole.Origin : HostRole.Destination);
@@ -240,6 +240,9 @@ internal sealed class AgentHost : IAsyncDisposable
     private LinkOpening ConnectTo(string destination) => _channels.TryGetValue(destination, out DestinationChannel? channel)
         ? channel.ConnectAsync
         : (_, _) => throw new LinkException($"No agent named '{destination}' is configured any more: add it to destinations, so that its verdict can be heard.");
+
+    private IReadOnlyList<IHomeAgent> FindHomes(string name) => name == HomeOrders.AnyHome ? [.. _channels.Values]
+        : _channels.TryGetValue(name, out DestinationChannel? channel) ? [channel] : [];
 
     // This agent's journal does not know of the pass: it was lost, or the pass has ended. Only what the application noted counts.
     private void TakeUnexpected(KnownPass claim) => _ = TakeUnexpectedAsync(claim);

@@ -57,6 +57,16 @@ internal sealed class DestinationChannel(DestinationAddress destination, IPAddre
     public async Task<IReadOnlyList<FourTuple>> EndForwardedAsync(IReadOnlyCollection<ForwardedConnection> ended, CancellationToken cancellationToken) =>
         await (await GetAsync(cancellationToken)).EndForwardedAsync(ended, cancellationToken);
 
+    public async Task<RepointAnswer> RepointAsync(RepointOrder order, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).RepointAsync(order, cancellationToken);
+
+    /// <inheritdoc cref="AgentConnection.TakeAddressAsync"/>
+    public async Task<string?> TakeAddressAsync(IPAddress address, IReadOnlyList<int> ports, bool isQuestion, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).TakeAddressAsync(address, ports, isQuestion, cancellationToken);
+
+    public async Task ClaimForwardedAsync(IReadOnlyCollection<FourTuple> connections, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).ClaimForwardedAsync(connections, cancellationToken);
+
     public void Dispose()
     {
         lock (_lock)

@@ -46,11 +46,14 @@ internal sealed class HostServices : IDisposable
     /// <summary>Another host by its agent's name; null if it is not known.</summary>
     public Func<string, OtherHost?> FindHost { get; init; } = _ => null;
 
+    /// <summary>The agents of other hosts by name, as homes of connections; "*": all. None if the name is not known.</summary>
+    public Func<string, IReadOnlyList<IHomeAgent>> FindHomes { get; init; } = _ => [];
+
     /// <param name="interfaceName">The interface that peers and the other hosts are behind.</param>
     /// <param name="redirection">Makes what moves the packets; null: takeover.</param>
     public static HostServices Open(
         string interfaceName, PassOptions options, IPassJournal journal, Func<SocketDiagnostics, IRedirection>? redirection = null,
-        Func<string, OtherHost?>? findHost = null,
+        Func<string, OtherHost?>? findHost = null, Func<string, IReadOnlyList<IHomeAgent>>? findHomes = null,
         Func<PassId, ReadOnlyMemory<byte>>? traceOf = null)
     {
         ConnectionGate gate = ConnectionGate.Open();
@@ -62,6 +65,7 @@ internal sealed class HostServices : IDisposable
             return new HostServices(options, journal, gate, hold, sockets, redirection?.Invoke(sockets) ?? new Takeover(interfaceName, sockets))
             {
                 FindHost = findHost ?? (_ => null),
+                FindHomes = findHomes ?? (_ => []),
                 TraceOf = traceOf ?? (_ => default),
             };
         }

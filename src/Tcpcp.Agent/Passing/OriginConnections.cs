@@ -11,6 +11,7 @@ using Tcpcp.Gate;
 using Tcpcp.Linux;
 using Tcpcp.Linux.Tcp;
 using FourTuple = Tcpcp.Core.FourTuple;
+using Redirector = Tcpcp.Agent.Redirection.Redirector;
 
 namespace Tcpcp.Agent.Passing;
 
@@ -151,6 +152,14 @@ internal sealed class OriginConnections : IDisposable
         if (areHeld)
             _host.Hold.Arm(Names);
         _host.Redirection.Reclaim(Names);
+    }
+
+    /// <summary>The packets come by a home.</summary>
+    /// <param name="home">Name of its agent.</param>
+    public void NotePacketsFrom(string home)
+    {
+        foreach (FourTuple connection in Names)
+            _host.Redirection.Settle(connection, Redirector.Home, _host.FindHost(home));
     }
 
     /// <summary>No packet comes here any more.</summary>

@@ -26,6 +26,7 @@ internal sealed class OriginPass
     private readonly string _application;
     private readonly OtherHost _destination;
     private readonly Redirector _redirector;
+    private readonly HomeOrders? _home;
     private readonly IPassReceiver? _heir;
     private readonly Action? _concluded;
     private readonly long _stoodStillSince;
@@ -48,9 +49,10 @@ internal sealed class OriginPass
 
     private OriginPass(
         HostServices host, PassId id, PassRequest request, OriginConnections connections, OriginLink link, OtherHost destination, Redirector redirector,
-        PassObserver observer)
+        HomeOrders? home, PassObserver observer)
     {
         (_host, _request, _connections, _link, _observer, _destination, _redirector) = (host, request, connections, link, observer, destination, redirector);
+        _home = home;
         (_id, _application, _epoch) = (id, request.Application, host.Epochs.Next(request));
     }
 
@@ -60,6 +62,8 @@ internal sealed class OriginPass
         (_host, _link, _heir, _observer, _concluded) = (host, link, heir, observer, concluded);
         (_id, _application, _destination) = (JournalRecords.IdOf(record), record.Application, new OtherHost(record.Destination, []));
         _connections = OriginConnections.Recover(host, record, sockets);
+        if (record.Home.Length > 0)
+            _home = new HomeOrders(host.FindHomes(record.Home), _id, _connections.Names, Options.AnswerTime);
         PassTerms terms = JournalRecords.TermsOf(record);
         (_link.Ticket, _epoch) = (terms.Ticket, terms.Epoch);
         _applicationState = record.ApplicationState.Memory;
@@ -106,7 +110,7 @@ internal sealed class OriginPass
     /// <param name="connect">Opens a link to the destination's agent; called again when a link breaks after the snapshots were sent.</param>
     /// <param name="destination">Its name goes to the journal: how it is found again after a restart.</param>
     /// <param name="cancellationToken">Gives up as long as nothing was sent; afterwards only the verdict decides.</param>
-    public static Task<PassResult> RunAsync(HostServices host, PassRequest request, LinkOpening connect,
+    public static async Task<PassResult> RunAsync(HostServices host, PassRequest request, LinkOpening connect,
         OtherHost destination, PassObserver observer, CancellationToken cancellationToken)
     {
         OriginConnections connections;
@@ -116,20 +120,43 @@ internal sealed class OriginPass
         }
         catch (NotPassableException e)
         {
-            return Task.FromResult(new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin, e.Message));
-        }
-
-        RedirectionPlan plan = host.Redirection.Plan(connections.Names, destination);
-        if (plan.Obstacle is { } obstacle)
-        {
-            connections.Dispose();
-            return Task.FromResult(new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, obstacle));
+            return new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin, e.Message);
         }
 
         PassId id = PassId.New();
-        OriginPass pass = new(host, id, request, connections, new OriginLink(id, connect, host.Options), destination, plan.Redirector, observer);
+        RedirectionPlan plan = host.Redirection.Plan(connections.Names, destination);
+        HomeOrders? home = plan.Home is { } name ? new HomeOrders(host.FindHomes(name), id, connections.Names, host.Options.AnswerTime) : null;
+        string? obstacle = plan.Obstacle;
+        if (home is not null && obstacle is null)
+            (request, obstacle) = await AskHomeAsync(home, request, destination, cancellationToken);
+        if (obstacle is not null)
+        {
+            connections.Dispose();
+            return new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, obstacle);
+        }
+
+        OriginPass pass = new(host, id, request, connections, new OriginLink(id, connect, host.Options), destination, plan.Redirector, home, observer);
         _ = pass.RunToEndAsync(OriginTable.Begin(pass._epoch), cancellationToken);
-        return pass._outcome.Task;
+        return await pass._outcome.Task;
+    }
+
+    // What the home has obeyed already must be below the numbers of this pass.
+    private static async Task<(PassRequest Request, string? Obstacle)> AskHomeAsync(
+        HomeOrders home, PassRequest request, OtherHost destination, CancellationToken cancellationToken)
+    {
+        try
+        {
+            ulong held = await home.AskAsync(destination, cancellationToken);
+            return (request with { Epoch = Math.Max(request.Epoch, PassTerms.EpochOf(held)) }, null);
+        }
+        catch (RedirectionException e)
+        {
+            return (request, e.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            return (request, "The pass was cancelled.");
+        }
     }
 
     /// <summary>Goes on with a pass that the journal has, after the death of this agent.</summary>
@@ -154,6 +181,8 @@ internal sealed class OriginPass
         JournalRecord record = JournalRecords.New(id, OriginRecord.Begun, terms);
         (record.Application, record.Destination, record.ApplicationState) = (application, destination, UnsafeByteOperations.UnsafeWrap(state));
         record.Connections.Add(connections.Select(EndPointWire.ToMessage));
+        if (connections.Any(host.Redirection.IsForeign))
+            record.Home = HomeOrders.AnyHome;
         // What the gate has changed nobody knows any more: the rest is as it was.
         record.Options.Add(sockets.Select(socket => socket is null ? new SocketOptions() : SocketOptionsWire.ToMessage(OriginConnections.OptionsBehindGate(socket.SafeHandle))));
         // One that is gone may have been closed silently after the destination's verdict: only the destination can say so.
@@ -257,7 +286,7 @@ internal sealed class OriginPass
         {
             // The kernel, the application or a bug: no matter which, a connection must not stay frozen.
             _detail = e is ObjectDisposedException or KernelException { Errno: Errno.ENOTCONN } ? "The connection ended before it was frozen."
-                : e is NotPassableException or KernelException ? e.Message : e.ToString();
+                : e is NotPassableException or KernelException or RedirectionException ? e.Message : e.ToString();
             if (_state is OriginState.Beginning or OriginState.Diverting or OriginState.Freezing)
                 return new OriginInput.StepFailed(effect is OriginEffect.Redirect ? PassFailure.RedirectionFailed : PassFailure.NotPassable);
             Report(PassAction.Broken, _detail);
@@ -285,6 +314,9 @@ internal sealed class OriginPass
                 _connections.SendPacketsAway(_destination);
                 _divertedAt = Stopwatch.GetTimestamp();
                 return new OriginInput.RedirectionAcknowledged(divert.Number);
+            case OriginEffect.Redirect { ToDestination: true } divert when _redirector == Redirector.Home:
+                _divertedAt = Stopwatch.GetTimestamp();
+                return new OriginInput.RedirectionAcknowledged(await _home!.SendAwayAsync(_destination, divert.Number, cancellationToken));
             case OriginEffect.Redirect { ToDestination: true } divert:
                 _link.Send(message => message.Divert = new Divert { Number = divert.Number });
                 return null;
@@ -337,7 +369,7 @@ internal sealed class OriginPass
     private async Task SendOfferAsync(CancellationToken cancellationToken)
     {
         await _link.OpenAsync(Options.AnswerTime, cancellationToken);
-        Offer offer = new() { Application = _application, Epoch = _epoch, Redirector = (Core.Wire.Redirector)_redirector };
+        Offer offer = new() { Application = _application, Epoch = _epoch, Redirector = (Core.Wire.Redirector)_redirector, Home = _home?.Home ?? "" };
         offer.Connections.Add(_connections.Names.Select(EndPointWire.ToMessage));
         offer.QueueBytes.Add((ulong)_connections.UnacknowledgedBytes);
         Report(PassAction.Offered);
@@ -351,7 +383,7 @@ internal sealed class OriginPass
             return; // not even the beginning could be recorded
         JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms, effect.Outcome);
         if (!_recorded)
-            (record.Application, record.Destination, record.Holder) = (_application, _destination.Name, _request?.Holder);
+            (record.Application, record.Destination, record.Holder, record.Home) = (_application, _destination.Name, _request?.Holder, _home?.Home ?? "");
         else if (effect.Kind == OriginRecord.Sending)
             record.ApplicationState = UnsafeByteOperations.UnsafeWrap(_applicationState);
         _connections.AddTo(record, effect.Kind, isFirst: !_recorded);
@@ -395,6 +427,8 @@ internal sealed class OriginPass
     private async Task TakeBackAsync(ulong number)
     {
         _connections.TakeBackPackets(areHeld: _state is OriginState.Undoing);
+        if (_home is not null && await _home.TakeBackAsync(number) is { } home)
+            _connections.NotePacketsFrom(home); // an agent that was started again does not know it
         await _link.EnsureOpenAsync();
         _link.Send(message => message.Undo = new Undo { Number = number, Connections = { _connections.Names.Select(EndPointWire.ToMessage) } });
     }

@@ -11,11 +11,18 @@ internal enum Redirector
 
     /// <summary>The origin: <see cref="IRedirection.SendAway"/>.</summary>
     Origin,
+
+    /// <summary>The host that forwards the packets to the origin, when that asks for it: <see cref="IHomeAgent.RepointAsync"/>.</summary>
+    Home,
 }
 
 /// <summary>How the packets of a pass will be moved.</summary>
 /// <param name="Obstacle">Null if they can be, else why not, in one sentence.</param>
-internal readonly record struct RedirectionPlan(Redirector Redirector, string? Obstacle = null);
+internal readonly record struct RedirectionPlan(Redirector Redirector, string? Obstacle = null)
+{
+    /// <summary>Name of the home's agent where that moves them; else null.</summary>
+    public string? Home { get; init; }
+}
 
 /// <summary>The other host of a pass.</summary>
 /// <param name="Name">Of its agent.</param>
@@ -69,5 +76,6 @@ internal interface IRedirection : IDisposable
     void Leave(FourTuple connection);
 
     /// <summary>At the destination, when the origin has left: settles what is stale elsewhere, and notes where the packets come from.</summary>
-    void Settle(FourTuple connection, Redirector redirector, OtherHost? origin);
+    /// <param name="home">The origin; where the home has moved the packets, that.</param>
+    void Settle(FourTuple connection, Redirector redirector, OtherHost? home);
 }
