@@ -24,6 +24,7 @@ internal sealed class OriginConnections : IDisposable
     private readonly List<FrozenConnection?> _frozen = []; // null stands for one that was not frozen when its agent died
     private readonly Dictionary<int, Socket> _rebuilt = [];
     private HashSet<FourTuple> _kept = [];
+    private bool _isRecovered; // the sockets are this object's own, second descriptors of the application's
 
     private OriginConnections(HostServices host, IReadOnlyList<FourTuple> names, IReadOnlyList<Socket?> sockets)
     {
@@ -80,6 +81,7 @@ internal sealed class OriginConnections : IDisposable
         FourTuple[] names = [.. record.Connections.Select(EndPointWire.FromMessage)];
         OriginConnections connections = new(host, names, sockets)
         {
+            _isRecovered = true,
             Snapshots = [.. record.Snapshots.Select(SnapshotWire.FromMessage)],
             _kept = [.. names.Intersect(host.Gate.Closed)],
         };
@@ -236,6 +238,9 @@ internal sealed class OriginConnections : IDisposable
     {
         foreach (ConnectionLock taken in _locks)
             taken.Dispose();
+        // Left to its finalizer, a socket would set SO_LINGER to 0, and the application's own close send an RST, wherever the connection is by then.
+        foreach (Socket? socket in _isRecovered ? _sockets : [])
+            socket?.Dispose();
     }
 
     // The application reads no more, so the window does not grow and the kernel delays acknowledgements. One that is due and does not leave now never

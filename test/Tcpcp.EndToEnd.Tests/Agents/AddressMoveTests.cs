@@ -83,6 +83,32 @@ public sealed class AddressMoveTests(LabCertificates certificates)
     }
 
     [Fact]
+    public async Task When_the_agent_dies_meanwhile_new_connections_come_here_again_and_the_order_may_be_given_again()
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates);
+        await lab.ConverseManyAsync(2, BytesPerSecond);
+        int asked = 0;
+        lab.EchoA!.Quiescing = async () =>
+        {
+            int number = Interlocked.Increment(ref asked);
+            if (number == 1)
+                throw new InvalidOperationException("Not now."); // in the drain itself, which passes the other one
+            if (number > 2)
+                await lab.A.KillAsync();
+        };
+        await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
+        Assert.False(lab.A.IsRunning);
+        lab.EchoA.Quiescing = null;
+        await lab.A.StartAsync();
+        EchoConversation later = await lab.ConverseAsync(BytesPerSecond);
+        Assert.True(lab.A.Owns(later.Connection));
+        await Eventually.True(async () => (await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses")).ExitCode == 0);
+        Assert.True(HasAddress(lab.B.Host, lab.Service));
+        Assert.False(HasAddress(lab.A.Host, lab.Service));
+        await lab.FinishAsync();
+    }
+
+    [Fact]
     public async Task Where_nobody_listens_the_address_does_not_go()
     {
         await using AgentLab lab = await AgentLab.StartAsync(certificates);
