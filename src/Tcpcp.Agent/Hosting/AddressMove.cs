@@ -59,6 +59,8 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
         if (!forward.ServiceAddresses().Contains(address))
             return $"{address} is not an address of its own (/32 or /128) on {agent.Configuration.Interface}: it cannot move to another host.";
         OtherHost host = agent.Host.FindHost(Name)!;
+        if (host.TunnelTo is not null)
+            return $"{Name} is reached by a tunnel: an address moves on one layer 2 only.";
         FourTuple[] elsewhere = [.. forward.Entries.List().Where(one => one.Connection.Local.Address.Equals(address) && !host.Addresses.Contains(one.NextHop)).Select(one => one.Connection)];
         return elsewhere.Length == 0 ? null
             : $"The packets of {elsewhere.Length} of its connections are forwarded to another host than {Name}: {elsewhere[0]}. Pass them to {Name}, or home, first.";

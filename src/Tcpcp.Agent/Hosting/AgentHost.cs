@@ -9,6 +9,7 @@ using Tcpcp.Client;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
+using Tcpcp.Linux.Netlink;
 using FourTuple = Tcpcp.Core.FourTuple;
 
 namespace Tcpcp.Agent.Hosting;
@@ -36,10 +37,11 @@ internal sealed class AgentHost : IAsyncDisposable
     {
         (_configuration, _log, _journal, Telemetry) = (configuration, log, journal, telemetry);
         Dictionary<string, OtherHost> others = configuration.Destinations.ToDictionary(one => one.Host.Name, one => one.Host, StringComparer.OrdinalIgnoreCase);
+        VxlanTunnel? tunnel = OpenTunnel(configuration, others.Values);
         _host = HostServices.Open(configuration.Interface, configuration.Bounds with { AbandonAfter = configuration.AbandonAfter }, journal,
             sockets => configuration.Redirection == AgentConfiguration.Forward
-                ? new Forward(configuration.Interface, others.Values, journal, configuration.Bounds.PacketSwitch) : new Takeover(configuration.Interface, sockets),
-            name => others.GetValueOrDefault(name), FindHomes, telemetry.SpanOf);
+                ? new Forward(configuration.Interface, others.Values, journal, sockets, tunnel, configuration.Bounds.PacketSwitch) : new Takeover(configuration.Interface, sockets),
+            name => others.GetValueOrDefault(name), FindHomes, telemetry.SpanOf, tunnel is null ? null : VxlanTunnel.DeviceName);
         log.PacketSwitch(_host.Hold.Mechanism, _host.Hold.BpfObstacle is { } obstacle ? $" BPF is not to be had: {obstacle}" : "");
         _destination = new DestinationSide(_host, telemetry.Observe) { Policy = configuration.Policy, LinkObserver = telemetry.Observe };
         if (_host.Redirection is Forward forward)
@@ -240,6 +242,12 @@ internal sealed class AgentHost : IAsyncDisposable
     private LinkOpening ConnectTo(string destination) => _channels.TryGetValue(destination, out DestinationChannel? channel)
         ? channel.ConnectAsync
         : (_, _) => throw new LinkException($"No agent named '{destination}' is configured any more: add it to destinations, so that its verdict can be heard.");
+
+    private static VxlanTunnel? OpenTunnel(AgentConfiguration configuration, IEnumerable<OtherHost> others)
+    {
+        using RouteNetlink route = RouteNetlink.Open();
+        return VxlanTunnel.Open(route, configuration.Listen.Address, [.. others.Where(other => other.TunnelTo is not null)]);
+    }
 
     private IReadOnlyList<IHomeAgent> FindHomes(string name) => name == HomeOrders.AnyHome ? [.. _channels.Values]
         : _channels.TryGetValue(name, out DestinationChannel? channel) ? [channel] : [];

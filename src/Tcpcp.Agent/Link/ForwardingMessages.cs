@@ -21,13 +21,14 @@ internal static class ForwardingMessages
         Host = order.Host,
         Number = order.Number,
         IsQuestion = order.IsQuestion,
+        PacketBytes = (uint)order.PacketBytes,
     };
 
     /// <inheritdoc cref="FromMessages(RepeatedField{Core.Wire.FourTuple})"/>
     public static RepointOrder FromMessage(RepointRequest order) => new(
         order.PassId.Length == 16 ? new PassId(new Guid(order.PassId.Span)) : throw new InvalidSnapshotException("A redirection names no pass."),
         order.Connections.Count > 0 ? FromMessages(order.Connections) : throw new InvalidSnapshotException("A redirection names no connection."),
-        order.Host, order.Number, order.IsQuestion);
+        order.Host, order.Number, order.IsQuestion) { PacketBytes = (int)Math.Min(order.PacketBytes, ushort.MaxValue) };
 
     /// <exception cref="InvalidSnapshotException">They are no connections, or too many.</exception>
     public static IReadOnlyList<FourTuple> FromMessages(RepeatedField<Core.Wire.FourTuple> connections) =>

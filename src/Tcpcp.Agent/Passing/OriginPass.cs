@@ -128,7 +128,7 @@ internal sealed class OriginPass
         HomeOrders? home = plan.Home is { } name ? new HomeOrders(host.FindHomes(name), id, connections.Names, host.Options.AnswerTime) : null;
         string? obstacle = plan.Obstacle;
         if (home is not null && obstacle is null)
-            (request, obstacle) = await AskHomeAsync(home, request, destination, cancellationToken);
+            (request, obstacle) = await AskHomeAsync(host, home, connections.Names, request, destination, cancellationToken);
         if (obstacle is not null)
         {
             connections.Dispose();
@@ -142,11 +142,12 @@ internal sealed class OriginPass
 
     // What the home has obeyed already must be below the numbers of this pass.
     private static async Task<(PassRequest Request, string? Obstacle)> AskHomeAsync(
-        HomeOrders home, PassRequest request, OtherHost destination, CancellationToken cancellationToken)
+        HostServices host, HomeOrders home, IReadOnlyList<FourTuple> names, PassRequest request, OtherHost destination, CancellationToken cancellationToken)
     {
         try
         {
-            ulong held = await home.AskAsync(destination, cancellationToken);
+            int packetBytes = names.Max(connection => LargestPackets.Of(host.Sockets, connection));
+            ulong held = await home.AskAsync(destination, packetBytes, cancellationToken);
             return (request with { Epoch = Math.Max(request.Epoch, PassTerms.EpochOf(held)) }, null);
         }
         catch (RedirectionException e)

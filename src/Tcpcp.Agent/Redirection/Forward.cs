@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Core;
+using Tcpcp.Linux.Diagnostics;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Packets;
@@ -12,7 +13,7 @@ namespace Tcpcp.Agent.Redirection;
 /// <summary>
 /// Redirection by forwarding: the host that has the service address (the <em>home</em> of its connections) sends the packets of single connections on to the
 /// host that owns them, which takes packets for an address that it does not have, for just the sockets that it has restored. Replies go straight to the
-/// peer. The home must stay up; both hosts are on one layer 2, or have a tunnel.
+/// peer. The home must stay up; both hosts are on one layer 2, or have a tunnel (<see cref="VxlanTunnel"/>).
 /// </summary>
 /// <remarks>
 /// At the home: a packet switch (<see cref="SwitchPlace.Forward"/>), which outlives the agent. Where they arrive: the packets of transparent sockets are marked, and a rule delivers what is marked (table 7370). An owner
@@ -31,6 +32,8 @@ internal sealed class Forward : IRedirection
     private readonly RouteNetlink _route = RouteNetlink.Open();
     private readonly IPacketSwitch _switch;
     private readonly string _interfaceName;
+    private readonly SocketDiagnostics _sockets;
+    private readonly VxlanTunnel? _tunnel;
     private readonly int _interface;
     private readonly HashSet<IPAddress> _destinations;
     private readonly ForwardingEntries _entries;
@@ -38,10 +41,13 @@ internal sealed class Forward : IRedirection
     /// <param name="interfaceName">The interface that peers and the other hosts are behind, in the calling thread's network namespace.</param>
     /// <param name="others">The hosts that connections may be passed to.</param>
     /// <param name="journal">With what an earlier agent has obeyed as a home.</param>
+    /// <param name="sockets">Of the same namespace.</param>
+    /// <param name="tunnel">To hosts that are not on the same layer 2; null: there are none.</param>
     /// <param name="choice">What the switch is made of.</param>
-    public Forward(string interfaceName, IEnumerable<OtherHost> others, IPassJournal journal, SwitchChoice choice = SwitchChoice.Automatic)
+    public Forward(string interfaceName, IEnumerable<OtherHost> others, IPassJournal journal, SocketDiagnostics sockets, VxlanTunnel? tunnel = null,
+        SwitchChoice choice = SwitchChoice.Automatic)
     {
-        _interfaceName = interfaceName;
+        (_interfaceName, _sockets, _tunnel) = (interfaceName, sockets, tunnel);
         _destinations = [.. others.SelectMany(other => other.Addresses)];
         try
         {
@@ -64,8 +70,12 @@ internal sealed class Forward : IRedirection
     /// <summary>What this host forwards as a home.</summary>
     public ForwardingEntries Entries => _entries;
 
-    /// <summary>The interface that peers and the other hosts are behind.</summary>
-    public int InterfaceIndex => _interface;
+    /// <summary>The interface by which packets go to a host.</summary>
+    public int InterfaceTo(OtherHost host) => host.TunnelTo is null ? _interface : _tunnel!.Index;
+
+    /// <summary>Why packets do not fit on the way to a host; null: they do.</summary>
+    /// <param name="packetBytes">Of the largest.</param>
+    public string? FindObstacle(FourTuple connection, OtherHost host, int packetBytes) => host.TunnelTo is null ? null : _tunnel!.FindObstacle(connection, packetBytes);
 
     /// <summary>By which homes the packets of this host's connections come.</summary>
     public KnownHomes Homes { get; } = new();
@@ -84,12 +94,14 @@ internal sealed class Forward : IRedirection
                 return new RedirectionPlan(Redirector.Origin, $"It is not known which host forwards the packets of {connection} to this host.");
             if (destination.AddressFor(connection) is not { } address || !_destinations.Contains(address))
                 return new RedirectionPlan(Redirector.Origin, $"No address of {destination.Name} is known that packets of {connection} could be forwarded to.");
+            if (destination.TunnelTo is not null && FindObstacle(connection, destination, LargestPackets.Of(_sockets, connection)) is { } tooLarge)
+                return new RedirectionPlan(Redirector.Origin, tooLarge);
         }
 
         return new RedirectionPlan(Redirector.Origin);
     }
 
-    public void SendAway(IReadOnlyList<FourTuple> connections, OtherHost destination) => _entries.Set(connections, _interface, connection =>
+    public void SendAway(IReadOnlyList<FourTuple> connections, OtherHost destination) => _entries.Set(connections, InterfaceTo(destination), connection =>
         destination.AddressFor(connection)
             ?? throw new InvalidOperationException($"{destination.Name} has no address that packets of {connection} could be forwarded to."));
 

@@ -38,7 +38,9 @@ internal sealed class ForwardingHome(
             return new RepointAnswer(0, $"It has no agent {owner} among its destinations.");
         if ((order.Host.Length == 0 ? host : Find(order.Host)) is not { } target)
             return new RepointAnswer(0, $"It has no agent {order.Host} among its destinations: add it there.");
-        return _entries.Repoint(host, target, order, forward.InterfaceIndex);
+        if (order.Host.Length > 0 && order.Connections.Select(connection => forward.FindObstacle(connection, target, order.PacketBytes)).FirstOrDefault(one => one is not null) is { } tooLarge)
+            return new RepointAnswer(0, tooLarge);
+        return _entries.Repoint(host, target, order, forward.InterfaceTo(target));
     }
 
     public void Claim(string owner, IReadOnlyCollection<FourTuple> connections)
@@ -50,6 +52,8 @@ internal sealed class ForwardingHome(
     public string? TakeAddress(string home, IPAddress address, IReadOnlyList<int> ports, bool isQuestion)
     {
         IPEndPoint anybody = new(address.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, 0);
+        if (ports.Count == 0)
+            return $"{home} names no port of {address}: the policy is by ports too.";
         foreach (int port in ports)
         {
             if (!policy.Concerns(home, new FourTuple(new IPEndPoint(address, port), anybody)))

@@ -11,20 +11,26 @@ internal sealed class HomeOrders(IReadOnlyList<IHomeAgent> homes, PassId pass, I
     /// <summary>For the name of a home in the journal: it is not known any more which one it is.</summary>
     public const string AnyHome = "*";
 
+    private int _packetBytes;
+
     /// <summary>Name of the home's agent.</summary>
     public string Home => homes.Count == 1 ? homes[0].HomeName : AnyHome;
 
     /// <summary>Before anything has changed: would it be done?</summary>
     /// <exception cref="RedirectionException">The home would not do it, or does not answer.</exception>
     /// <returns>The highest number that holds: that of the next pass must be above it.</returns>
-    public async Task<ulong> AskAsync(OtherHost destination, CancellationToken cancellationToken) =>
-        (await OrderAsync(new RepointOrder(pass, connections, destination.Name, Number: 0, IsQuestion: true), cancellationToken)).Number;
+    /// <param name="packetBytes">How large the peers' packets may be.</param>
+    public async Task<ulong> AskAsync(OtherHost destination, int packetBytes, CancellationToken cancellationToken)
+    {
+        _packetBytes = packetBytes;
+        return (await OrderAsync(new RepointOrder(pass, connections, destination.Name, Number: 0, IsQuestion: true) { PacketBytes = packetBytes }, cancellationToken)).Number;
+    }
 
     /// <summary>The packets go to the destination when this returns.</summary>
     /// <returns>The number that holds now.</returns>
     /// <exception cref="RedirectionException">They do not, or it is not known.</exception>
     public async Task<ulong> SendAwayAsync(OtherHost destination, ulong number, CancellationToken cancellationToken) =>
-        (await OrderAsync(new RepointOrder(pass, connections, destination.Name, number), cancellationToken)).Number;
+        (await OrderAsync(new RepointOrder(pass, connections, destination.Name, number) { PacketBytes = _packetBytes }, cancellationToken)).Number;
 
     /// <summary>The packets come here again when this returns.</summary>
     /// <returns>Name of the home's agent; null if nobody forwards them: they come by themselves, or never again.</returns>

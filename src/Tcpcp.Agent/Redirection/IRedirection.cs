@@ -29,6 +29,9 @@ internal readonly record struct RedirectionPlan(Redirector Redirector, string? O
 /// <param name="Addresses">Where packets are forwarded to: one of each address family at most.</param>
 internal sealed record OtherHost(string Name, IReadOnlyList<IPAddress> Addresses)
 {
+    /// <summary>The address of its agent, if packets for it go through a tunnel to there; null: it is on the same layer 2.</summary>
+    public IPAddress? TunnelTo { get; init; }
+
     /// <summary>Its address of the same family; null if there is none.</summary>
     public IPAddress? AddressFor(FourTuple connection) =>
         Addresses.FirstOrDefault(address => address.AddressFamily == connection.Local.Address.AddressFamily);

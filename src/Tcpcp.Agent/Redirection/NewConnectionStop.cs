@@ -31,11 +31,17 @@ internal sealed class NewConnectionStop : IDisposable
         return new NewConnectionStop();
     }
 
+    /// <summary>Whether new connections are stopped in the calling thread's network namespace.</summary>
+    public static bool IsThere()
+    {
+        using SetElements elements = new();
+        return elements.HasTable(FourTupleSet.NFPROTO_INET, TableName);
+    }
+
     /// <summary>Takes away what an agent has left that died meanwhile.</summary>
     public static void Clean()
     {
-        using SetElements elements = new();
-        if (elements.HasTable(FourTupleSet.NFPROTO_INET, TableName))
+        if (IsThere())
             LibNftables.Run($"delete table inet {TableName}");
     }
 

@@ -4,6 +4,7 @@ using Tcpcp.Check;
 using Tcpcp.Core;
 using Tcpcp.Lab;
 using Tcpcp.Lab.Capture;
+using Tcpcp.Linux.Netlink;
 
 namespace Tcpcp.EndToEnd.Tests.Agents;
 
@@ -16,25 +17,31 @@ internal sealed class AgentLab : IAsyncDisposable
 
     private static readonly IPAddress s_service4 = IPAddress.Parse("10.0.0.100");
     private static readonly IPAddress s_service6 = IPAddress.Parse("fd00::100");
+    private static readonly IPAddress s_routedService4 = IPAddress.Parse("10.1.0.100");
+    private static readonly IPAddress s_routedService6 = IPAddress.Parse("fd00:1::100");
 
     private readonly LabNetwork _lab;
     private readonly string _directory;
+    private readonly bool _isRouted;
     private readonly Host _peer;
     private readonly PacketCapture _capture;
     private readonly List<EchoConversation> _conversations = [];
 
-    private AgentLab(LabNetwork lab, string directory, string redirection, LabCertificates certificates, ServiceFamily family, int count)
+    private AgentLab(LabNetwork lab, string directory, string redirection, LabCertificates certificates, ServiceFamily family, int count, bool isRouted)
     {
-        (_lab, _directory, Family) = (lab, directory, family);
+        (_lab, _directory, Family, _isRouted) = (lab, directory, family, isRouted);
         _peer = lab.AddHost("peer", "10.0.0.1/24", "fd00::1/64");
         string[] names = [LabAgent.NameA, LabAgent.NameB, LabAgent.NameC];
-        Host[] hosts = [.. Enumerable.Range(0, count).Select(i => lab.AddHost($"{(char)('A' + i)}", $"10.0.0.{2 + i}/24", $"fd00::{2 + i}/64"))];
+        Host[] hosts = [.. Enumerable.Range(0, count).Select(i => lab.AddHost(
+            $"{(char)('A' + i)}", isRouted ? $"10.{1 + i}.0.{2 + i}/24" : $"10.0.0.{2 + i}/24", isRouted ? $"fd00:{1 + i}::{2 + i}/64" : $"fd00::{2 + i}/64"))];
+        if (isRouted)
+            AddRouter([_peer, .. hosts]);
         hosts[0].AddOwnAddress(Service);
         Agents = [.. hosts.Select((host, i) => LabAgent.Create(host, names[i], redirection, directory, certificates))];
         for (int i = 0; i < count; i++)
         {
             foreach (LabAgent other in Agents.Where(other => other != Agents[i]))
-                Agents[i].Meet(other.Host, other.Name);
+                Agents[i].Meet(other.Host, other.Name, isRouted);
         }
 
         _capture = _peer.StartCapture(Path.Combine(directory, "peer.pcapng"));
@@ -43,7 +50,13 @@ internal sealed class AgentLab : IAsyncDisposable
     public ServiceFamily Family { get; }
 
     /// <summary>The service's address.</summary>
-    public IPAddress Service => Family == ServiceFamily.IPv6 ? s_service6 : s_service4;
+    public IPAddress Service => (Family, _isRouted) switch
+    {
+        (ServiceFamily.IPv6, false) => s_service6,
+        (_, false) => s_service4,
+        (ServiceFamily.IPv6, true) => s_routedService6,
+        _ => s_routedService4,
+    };
 
     /// <summary>Of all hosts.</summary>
     public IReadOnlyList<LabAgent> Agents { get; }
@@ -72,7 +85,28 @@ internal sealed class AgentLab : IAsyncDisposable
     /// <param name="count">Of the hosts with an agent.</param>
     public static async Task<AgentLab> CreateAsync(
         LabCertificates certificates, string redirection = Forward, ServiceFamily family = ServiceFamily.IPv4, int count = 2) =>
-        new(await LabNetwork.CreateAsync(), Directory.CreateDirectory($"/dev/shm/tcpcp-test-{Guid.NewGuid():N}").FullName, redirection, certificates, family, count);
+        new(await LabNetwork.CreateAsync(), Directory.CreateDirectory($"/dev/shm/tcpcp-test-{Guid.NewGuid():N}").FullName, redirection, certificates, family, count, isRouted: false);
+
+    /// <summary>With an echo server on both hosts, which are in subnets of their own, with the peer in a third one: a router is between them, and a tunnel between the agents.</summary>
+    /// <param name="mtu">Of all links but the peer's.</param>
+    /// <param name="peerMtu">Of the peer's link.</param>
+    public static async Task<AgentLab> StartRoutedWithEchoAsync(LabCertificates certificates, ServiceFamily family, int mtu, int peerMtu)
+    {
+        AgentLab lab = new(await LabNetwork.CreateAsync(new LabOptions { Mtu = mtu }), Directory.CreateDirectory($"/dev/shm/tcpcp-test-{Guid.NewGuid():N}").FullName, Forward,
+            certificates, family, count: 2, isRouted: true);
+        try
+        {
+            lab._peer.Network.Links.SetMtu(Host.InterfaceName, peerMtu);
+            await Task.WhenAll(lab.Agents.Select(agent => agent.StartAsync()));
+            await lab.StartEchoesAsync();
+            return lab;
+        }
+        catch
+        {
+            await lab.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>With all agents ready.</summary>
     /// <param name="configure">Changes configurations before.</param>
@@ -244,6 +278,26 @@ internal sealed class AgentLab : IAsyncDisposable
         CaptureReport report = CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = Family == ServiceFamily.IPv6 ? _peer.IPv6 : _peer.IPv4, IsStrict = true });
         Assert.Equal([], report.Holes);
         return report.Connections;
+    }
+
+    // It is in all subnets; who begins one has the address 254 there.
+    private void AddRouter(IReadOnlyList<Host> hosts)
+    {
+        string[] addresses = [.. hosts.SelectMany((_, i) => (string[])[$"10.{i}.0.254/24", i == 0 ? "fd00::254/64" : $"fd00:{i}::254/64"])];
+        Host router = _lab.AddHost("router", addresses);
+        router.Run(() =>
+        {
+            Sysctl.Write("net/ipv4/ip_forward", "1");
+            Sysctl.Write("net/ipv6/conf/all/forwarding", "1");
+            Sysctl.Write("net/ipv4/conf/all/send_redirects", "0");
+            Sysctl.Write($"net/ipv4/conf/{Host.InterfaceName}/send_redirects", "0");
+        });
+        for (int i = 0; i < hosts.Count; i++)
+        {
+            hosts[i].Run(() => Sysctl.Write($"net/ipv6/conf/{Host.InterfaceName}/accept_redirects", "0"));
+            hosts[i].Network.Routes.Add(Route.Default(IPAddress.Parse($"10.{i}.0.254")));
+            hosts[i].Network.Routes.Add(Route.Default(IPAddress.Parse(i == 0 ? "fd00::254" : $"fd00:{i}::254")));
+        }
     }
 
     public async ValueTask DisposeAsync()

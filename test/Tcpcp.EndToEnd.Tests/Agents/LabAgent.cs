@@ -92,12 +92,15 @@ internal sealed class LabAgent : IAsyncDisposable
         });
 
     /// <summary>From its next start on it passes connections to another agent, and takes those that come from there.</summary>
-    public void Meet(Host other, string name)
+    /// <param name="byTunnel">Packets go through a tunnel to there.</param>
+    public void Meet(Host other, string name, bool byTunnel = false)
     {
         Configuration["destinations"]![name] = new JsonObject
         {
             ["address"] = $"{other.IPv4}:7300", ["packets"] = new JsonArray([.. other.Addresses.Select(address => JsonValue.Create($"{address}"))]),
         };
+        if (byTunnel)
+            Configuration["destinations"]![name]!["tunnel"] = "vxlan";
         Configuration["policy"]!.AsArray().Add(new JsonObject
         {
             ["origin"] = name, ["applications"] = new JsonArray("*"), ["addresses"] = new JsonArray("*"), ["ports"] = new JsonArray("*"),
