@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
+using Tcpcp.Lab;
 using Tcpcp.Linux.Devices;
 using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Switching;
@@ -25,6 +27,41 @@ public sealed class DoctorTests : IAsyncLifetime
         (int exitCode, string output, _) = await _host.RunAsync("doctor");
         Assert.Equal(0, exitCode);
         Assert.Contains("This host can pass connections.", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Settings_that_forwarding_suffers_from_are_named_with_what_mends_them()
+    {
+        _host.Host.Run(() =>
+        {
+            Sysctl.Write("net/ipv4/ip_forward", "1");
+            Sysctl.Write("net/ipv4/conf/all/rp_filter", "0");
+            Sysctl.Write("net/ipv4/conf/eth0/rp_filter", "1");
+        });
+        Assert.Equal(["net.ipv4.ip_forward", "net.ipv4.conf.eth0.rp_filter"], await FaultsAsync());
+        (_, string output, _) = await _host.RunAsync("doctor");
+        string text = string.Join(' ', output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)); // lines are broken
+        Assert.Contains("sysctl -w net.ipv4.ip_forward=0", text, StringComparison.Ordinal);
+        Assert.Contains("sysctl -w net.ipv4.conf.eth0.rp_filter=2", text, StringComparison.Ordinal);
+        _host.Host.Run(() =>
+        {
+            Sysctl.Write("net/ipv4/ip_forward", "0");
+            Sysctl.Write("net/ipv4/conf/eth0/rp_filter", "2");
+        });
+        Assert.Empty(await FaultsAsync());
+
+        async Task<string?[]> FaultsAsync() => [.. (await _host.JsonAsync("doctor")).GetProperty("forwarding").EnumerateArray()
+            .Where(setting => !setting.GetProperty("fits").GetBoolean()).Select(setting => setting.GetProperty("name").GetString())];
+    }
+
+    [Fact]
+    public async Task A_stop_of_new_connections_that_a_dead_agent_has_left_is_named_and_cleaned()
+    {
+        _host.Host.Run(() => NewConnectionStop.Begin(IPAddress.Parse("10.0.0.100")));
+        Assert.True((await _host.JsonAsync("doctor")).GetProperty("rules").GetProperty("stop_leaked").GetBoolean());
+        JsonElement cleaned = await _host.JsonAsync("doctor", "--clean");
+        Assert.False(cleaned.GetProperty("rules").GetProperty("stop_leaked").GetBoolean());
+        Assert.False(_host.Host.Run(NewConnectionStop.IsThere));
     }
 
     [Fact]

@@ -17,7 +17,7 @@ namespace Tcpcp.Agent.Gateways;
 /// An entry has the backend that has the connection, the number of the last redirection, and who has ordered it. As long as that is somebody else the pass is not over, and the entry
 /// stays whatever its backend says.
 /// </remarks>
-internal sealed class GatewaySwitchboard : IRedirectorService, IForwardingHome
+internal sealed class GatewaySwitchboard : IRedirectorService, IPacketHome
 {
     private readonly Lock _lock = new();
     private readonly GatewaySwitch _switch;
@@ -122,7 +122,7 @@ internal sealed class GatewaySwitchboard : IRedirectorService, IForwardingHome
         {
             int number = _numbers.GetValueOrDefault(owner);
             List<FourTuple> standing = [];
-            foreach ((FourTuple connection, ulong stamp) in ended)
+            foreach ((FourTuple connection, ulong stamp, _) in ended)
             {
                 if (!_entries.TryGetValue(connection, out (GatewayEntry Entry, ulong Stamp) known))
                     continue;

@@ -133,6 +133,10 @@ internal sealed record AgentConfiguration
         };
         read = read with { HookTime = reader.Time("hook:timeout", read.Bounds.AnswerTime, TimeSpan.FromMilliseconds(10), s_day) };
         RedirectionReader.Check(read);
+        if (read.Destinations.FirstOrDefault(destination => destination.Host.TunnelTo is { } end && end.AddressFamily != read.Listen.Address.AddressFamily) is { } mixed)
+            throw new ConfigurationException($"destinations:{mixed.Host.Name}:tunnel", "its address is of another family than this agent's (listen): a tunnel needs both of one.");
+        if (read.Redirection != Forward && read.Destinations.FirstOrDefault(destination => destination.Host.TunnelTo is not null) is { } useless)
+            throw new ConfigurationException($"destinations:{useless.Host.Name}:tunnel", "packets go through a tunnel only where they are forwarded: set redirection to forward.");
         if (read.Listen.Address.Equals(IPAddress.Any) || read.Listen.Address.Equals(IPAddress.IPv6Any))
             throw new ConfigurationException("listen", "name one address of this host: links to other agents come from it too, and must not come from a service address.");
         if (read.Destinations.FirstOrDefault(destination => destination.Host.Name == read.Name) is not null)
@@ -149,7 +153,14 @@ internal sealed record AgentConfiguration
             : throw new ConfigurationException(key, $"'{text}' is not an address."))];
         if (packets.DistinctBy(one => one.AddressFamily).Count() != packets.Length)
             throw new ConfigurationException(key, "name one address of each family at most.");
-        return new ConfiguredDestination(new OtherHost(name, packets), address);
+        string tunnelKey = $"destinations:{name}:tunnel";
+        bool isTunnelled = reader.Text(tunnelKey, ConfigurationKey.None) switch
+        {
+            ConfigurationKey.None => false,
+            "vxlan" => true,
+            string other => throw new ConfigurationException(tunnelKey, $"'{other}' is neither none nor vxlan."),
+        };
+        return new ConfiguredDestination(new OtherHost(name, packets) { TunnelTo = isTunnelled ? address.Address : null }, address);
     }
 
     private static PassPolicy ReadPolicy(ConfigurationReader reader)

@@ -1,6 +1,9 @@
+using System.Collections.Concurrent;
+using System.Net;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Tcpcp.Agent.Local;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Client;
 using Tcpcp.Core;
 
@@ -17,6 +20,7 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
     private readonly SemaphoreSlim _entrance = new(1); // one takes its places at a time, or two could wait for each other's
     private DateTime _nextBegin = DateTime.MinValue;
     private int _turn;
+    private readonly ConcurrentDictionary<IPAddress, bool> _passedAddresses = new();
     private int _done;
     private int _total;
 
@@ -26,7 +30,7 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
     {
         Require();
         Channel<DrainProgress> progress = Channel.CreateUnbounded<DrainProgress>(new UnboundedChannelOptions { SingleReader = true });
-        Task all = Task.WhenAll(Parts().Select(part => RunAsync(part, progress.Writer, stop)));
+        Task all = RunAllAsync(progress.Writer, stop);
         _ = all.ContinueWith(_ => progress.Writer.TryComplete(), TaskScheduler.Default);
         await foreach (DrainProgress one in progress.Reader.ReadAllAsync(CancellationToken.None))
             yield return one;
@@ -39,8 +43,39 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
         _entrance.Dispose();
     }
 
+    private async Task RunAllAsync(ChannelWriter<DrainProgress> progress, CancellationToken stop)
+    {
+        await RunAsync(Parts(), progress, stop);
+        if (order.TakeAddresses && agent.Host.Redirection is Forward forward)
+            await MoveAddressesAsync(forward, progress, stop);
+    }
+
+    private Task RunAsync(IEnumerable<DrainPart> parts, ChannelWriter<DrainProgress> progress, CancellationToken stop) =>
+        Task.WhenAll(parts.Select(part => RunAsync(part, progress, stop)));
+
+    // The service addresses of what was passed, now or by an earlier drain.
+    private async Task MoveAddressesAsync(Forward forward, ChannelWriter<DrainProgress> progress, CancellationToken stop)
+    {
+        string destination = order.Destinations[0];
+        OtherHost host = agent.Host.FindHost(destination)!;
+        IReadOnlySet<IPAddress> own = forward.ServiceAddresses();
+        foreach (IPAddress address in forward.Entries.List().Where(one => host.Addresses.Contains(one.NextHop)).Select(one => one.Connection.Local.Address)
+            .Concat(_passedAddresses.Keys).Distinct().Where(own.Contains).ToArray())
+        {
+            AddressMove move = new(agent, forward, agent.Channels[destination], address, connections => RunAsync(PartsOf(connections), progress, stop));
+            string? obstacle = stop.IsCancellationRequested ? "The drain was stopped before its turn came." : await move.RunAsync(stop);
+            PassResult result = obstacle is null ? new PassResult(PassFailure.None, ConnectionOwner.Destination, "")
+                : new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, obstacle);
+            progress.TryWrite(new DrainProgress(null, "", destination, result, null, Volatile.Read(ref _done), Math.Max(_done, Volatile.Read(ref _total))) { Address = address });
+        }
+    }
+
     private void Require()
     {
+        if (order is { TakeAddresses: true, Destinations.Count: > 1 })
+            throw new OperationRefusedException("An address has room at one host only: name one agent that takes connections and addresses.");
+        if (order.TakeAddresses && agent.Host.Redirection is not Forward)
+            throw new OperationRefusedException("With takeover the address moves with its last connection; that a drain takes addresses at its end is for \"redirection\": \"forward\".");
         if (order.Destinations.Count == 0)
             throw new OperationRefusedException("Name the agent that takes the connections.");
         if (order.Destinations.FirstOrDefault(name => !agent.Channels.ContainsKey(name)) is { } unknown)
@@ -69,7 +104,12 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
             return [.. names.Select(name => new DrainPart(name, [], null))];
         }
 
-        ConnectionOwners owners = ConnectionOwners.Of(agent.Local.Applications, order.Connections);
+        return PartsOf(order.Connections);
+    }
+
+    private List<DrainPart> PartsOf(IReadOnlyList<FourTuple> connections)
+    {
+        ConnectionOwners owners = ConnectionOwners.Of(agent.Local.Applications, connections);
         List<DrainPart> parts = [.. owners.ByApplication.Select(owner => new DrainPart(owner.Key, [.. owner], null))];
         foreach (FourTuple connection in owners.Others)
         {
@@ -237,6 +277,8 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
 
     private void Tell(ChannelWriter<DrainProgress> progress, DrainPart part, IReadOnlyList<FourTuple> connections, string destination, PassResult result)
     {
+        foreach (FourTuple passed in result.Succeeded ? connections : [])
+            _passedAddresses[passed.Local.Address] = true;
         int done = Interlocked.Add(ref _done, Math.Max(connections.Count, 1));
         int total = Math.Max(done, Volatile.Read(ref _total));
         foreach (FourTuple? connection in connections.Count == 0 ? [null] : connections.Cast<FourTuple?>())

@@ -10,6 +10,7 @@ using Tcpcp.Client;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
+using Tcpcp.Linux.Netlink;
 using FourTuple = Tcpcp.Core.FourTuple;
 
 namespace Tcpcp.Agent.Hosting;
@@ -39,14 +40,15 @@ internal sealed class AgentHost : IAsyncDisposable
     {
         (_configuration, _log, _journal, Telemetry) = (configuration, log, journal, telemetry);
         Dictionary<string, OtherHost> others = configuration.Destinations.ToDictionary(one => one.Host.Name, one => one.Host, StringComparer.OrdinalIgnoreCase);
+        VxlanTunnel? tunnel = OpenTunnel(configuration, others.Values);
         _host = HostServices.Open(configuration.Interface, configuration.Bounds with { AbandonAfter = configuration.AbandonAfter }, journal,
             sockets => configuration.Redirection switch
             {
-                AgentConfiguration.Forward => new Forward(configuration.Interface, others.Values, configuration.Bounds.PacketSwitch),
+                AgentConfiguration.Forward => new Forward(configuration.Interface, others.Values, journal, sockets, tunnel, configuration.Bounds.PacketSwitch),
                 AgentConfiguration.Takeover => new Takeover(configuration.Interface, sockets),
                 _ => ConfiguredRedirection.New(configuration, sockets, line => log.HookSaid(line)),
             },
-            name => others.GetValueOrDefault(name), telemetry.SpanOf);
+            name => others.GetValueOrDefault(name), FindHomes, telemetry.SpanOf, tunnel is null ? null : VxlanTunnel.DeviceName);
         log.PacketSwitch(_host.Hold.Mechanism, _host.Hold.BpfObstacle is { } obstacle ? $" BPF is not to be had: {obstacle}" : "");
         if (configuration.Bounds.Congestion == Core.CongestionStart.Keep && Restore.KeptCongestion.FindObstacle() is { } notKept)
             log.CongestionNotKept(notKept);
@@ -58,7 +60,7 @@ internal sealed class AgentHost : IAsyncDisposable
         if (_host.Redirection is AskedRedirection { HasEntries: true } asked)
             _ownership = new HostOwnership(_host, _destination, asked.Homes, [.. configuration.Redirectors.Select(one => one.Host.Name)]);
         if (_host.Redirection is Forward forward)
-            _home = new ForwardingHome(forward.Entries, _host.OriginPasses, others.Values, telemetry.Observe);
+            _home = new ForwardingHome(forward, _host.OriginPasses, others.Values, configuration.Policy, _host.Sockets, telemetry.Observe);
         _claims = new PassClaims(_host, _destination.FindReceiver, TakeUnexpected);
     }
 
@@ -160,7 +162,7 @@ internal sealed class AgentHost : IAsyncDisposable
 
         // First the passes of an earlier agent: no answer may be given that does not know of them, and no pass of their connections may begin.
         List<JournalRecord> ofOrigin = [];
-        foreach (JournalRecord record in _journal.ReadAtStart())
+        foreach (JournalRecord record in _journal.ReadAtStart().Where(record => record.Side != JournalSide.Home))
         {
             PassId pass = JournalRecords.IdOf(record);
             _claims.Expect(pass, record.Side == JournalSide.Origin ? HostRole.Origin : HostRole.Destination);
@@ -266,6 +268,15 @@ internal sealed class AgentHost : IAsyncDisposable
     private LinkOpening ConnectTo(string destination) => _channels.TryGetValue(destination, out DestinationChannel? channel)
         ? channel.ConnectAsync
         : (_, _) => throw new LinkException($"No agent named '{destination}' is configured any more: add it to destinations, so that its verdict can be heard.");
+
+    private static VxlanTunnel? OpenTunnel(AgentConfiguration configuration, IEnumerable<OtherHost> others)
+    {
+        using RouteNetlink route = RouteNetlink.Open();
+        return VxlanTunnel.Open(route, configuration.Listen.Address, [.. others.Where(other => other.TunnelTo is not null)]);
+    }
+
+    private IReadOnlyList<IHomeAgent> FindHomes(string name) => name == HomeOrders.AnyHome ? [.. _channels.Values]
+        : _channels.TryGetValue(name, out DestinationChannel? channel) ? [channel] : [];
 
     // This agent's journal does not know of the pass: it was lost, or the pass has ended. Only what the application noted counts.
     private void TakeUnexpected(KnownPass claim) => _ = TakeUnexpectedAsync(claim);

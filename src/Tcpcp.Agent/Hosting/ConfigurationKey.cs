@@ -26,6 +26,8 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
             "Who has a certificate of it can reach the agent; what it may pass says the policy."),
         new("destinations:*:address", "", "Address and port of another agent, by its name."),
         new("destinations:*:packets", "the address", "Addresses to which packets for it are forwarded, one of each family, as a list.") { IsList = true },
+        new("destinations:*:tunnel", ConfigurationKey.None, "vxlan: packets for it are forwarded through a VXLAN tunnel between the agents' addresses, for hosts that are not on one layer 2. Both agents say so.",
+            "Whoever can send UDP packets to port 4789 of this host can feed it packets: let the other hosts alone do so."),
         new("policy:*:origin", "", "Of each rule in the list: the agent that may pass connections to this host, by its certificate's name; *: any."),
         new("policy:*:applications", "", "Names of the applications that it may pass connections of; *: any.", "They get whatever state and data it makes up.") { IsList = true },
         new("policy:*:addresses", "", "Local addresses of connections that it may pass, single or as networks (192.0.2.0/24); *: any.",

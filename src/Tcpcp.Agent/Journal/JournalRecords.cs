@@ -42,6 +42,8 @@ internal static class JournalRecords
         if (merged.StoodStillSinceNs == 0)
             merged.StoodStillSinceNs = before.StoodStillSinceNs;
         merged.Holder ??= before.Holder;
+        if (merged.Home.Length == 0)
+            merged.Home = before.Home;
         return merged;
     }
 

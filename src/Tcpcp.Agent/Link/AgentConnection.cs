@@ -174,6 +174,34 @@ internal sealed class AgentConnection : IDisposable
         return (IReadOnlyList<OwnedConnection>)owned;
     });
 
+    /// <summary>Has a home send packets to another host.</summary>
+    /// <exception cref="LinkException">There was no answer.</exception>
+    public Task<RepointAnswer> RepointAsync(RepointOrder order, CancellationToken cancellationToken) => AskAsync(async () =>
+    {
+        RepointReply reply = await _client.RepointAsync(ForwardingMessages.ToMessage(order), cancellationToken: cancellationToken);
+        return new RepointAnswer(reply.Number, reply.Obstacle.Length > 0 ? reply.Obstacle : null);
+    });
+
+    /// <summary>Says to a home that connections are this host's.</summary>
+    /// <exception cref="LinkException">There was no answer.</exception>
+    public Task ClaimForwardedAsync(IEnumerable<FourTuple> connections, CancellationToken cancellationToken) => AskAsync(async () =>
+        await _client.ClaimAsync(new ClaimRequest { Connections = { connections.Select(EndPointWire.ToMessage) } }, cancellationToken: cancellationToken));
+
+    /// <summary>Asks an owner to take the address of its connections.</summary>
+    /// <returns>Null if it has done so, or would; else why not.</returns>
+    /// <exception cref="LinkException">There was no answer.</exception>
+    public Task<string?> TakeAddressAsync(IPAddress address, IEnumerable<int> ports, bool isQuestion, CancellationToken cancellationToken) => AskAsync(async () =>
+    {
+        TakeAddressRequest request = new()
+        {
+            Address = Google.Protobuf.ByteString.CopyFrom(address.GetAddressBytes()),
+            Ports = { ports.Select(port => (uint)port) },
+            IsQuestion = isQuestion,
+        };
+        TakeAddressReply reply = await _client.TakeAddressAsync(request, cancellationToken: cancellationToken);
+        return reply.Obstacle.Length > 0 ? reply.Obstacle : null;
+    });
+
     private async Task<T> AskAsync<T>(Func<Task<T>> ask)
     {
         try

@@ -26,7 +26,7 @@ internal sealed record AgentServerOptions
     public required Func<PingReply> Describe { get; init; }
 
     /// <summary>What it forwards; null: nothing. Asked for when it is needed.</summary>
-    public Func<IForwardingHome?> Home { get; init; } = () => null;
+    public Func<IPacketHome?> Home { get; init; } = () => null;
 
     /// <summary>What moves packets for other hosts; null: nothing. Asked for when it is needed.</summary>
     public Func<IRedirectorService?> Redirector { get; init; } = () => null;

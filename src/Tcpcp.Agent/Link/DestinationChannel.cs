@@ -72,6 +72,16 @@ internal sealed class DestinationChannel(DestinationAddress destination, IPAddre
     public async Task<IReadOnlyList<OwnedConnection>> ListOwnedAsync(IReadOnlyCollection<ServicePorts> services, CancellationToken cancellationToken) =>
         await (await GetAsync(cancellationToken)).ListOwnedAsync(services, cancellationToken);
 
+    public async Task<RepointAnswer> RepointAsync(RepointOrder order, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).RepointAsync(order, cancellationToken);
+
+    /// <inheritdoc cref="AgentConnection.TakeAddressAsync"/>
+    public async Task<string?> TakeAddressAsync(IPAddress address, IReadOnlyList<int> ports, bool isQuestion, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).TakeAddressAsync(address, ports, isQuestion, cancellationToken);
+
+    public async Task ClaimForwardedAsync(IReadOnlyCollection<FourTuple> connections, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).ClaimForwardedAsync(connections, cancellationToken);
+
     public void Dispose()
     {
         lock (_lock)

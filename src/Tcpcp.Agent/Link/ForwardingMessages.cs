@@ -1,6 +1,10 @@
 using Google.Protobuf.Collections;
+using Tcpcp.Agent.Passing;
 using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
+using Tcpcp.Core.Wire;
+using ForwardedConnection = Tcpcp.Agent.Redirection.ForwardedConnection;
+using FourTuple = Tcpcp.Core.FourTuple;
 
 namespace Tcpcp.Agent.Link;
 
@@ -8,7 +12,23 @@ namespace Tcpcp.Agent.Link;
 internal static class ForwardingMessages
 {
     public static Core.Wire.ForwardedConnection ToMessage(ForwardedConnection forwarded) =>
-        new() { Connection = EndPointWire.ToMessage(forwarded.Connection), Number = forwarded.Number };
+        new() { Connection = EndPointWire.ToMessage(forwarded.Connection), Number = forwarded.Number, IsContested = forwarded.IsContested };
+
+    public static RepointRequest ToMessage(RepointOrder order) => new()
+    {
+        PassId = PassMessages.ToBytes(order.Pass),
+        Connections = { order.Connections.Select(EndPointWire.ToMessage) },
+        Host = order.Host,
+        Number = order.Number,
+        IsQuestion = order.IsQuestion,
+        PacketBytes = (uint)order.PacketBytes,
+    };
+
+    /// <inheritdoc cref="FromMessages(RepeatedField{Core.Wire.FourTuple})"/>
+    public static RepointOrder FromMessage(RepointRequest order) => new(
+        order.PassId.Length == 16 ? new PassId(new Guid(order.PassId.Span)) : throw new InvalidSnapshotException("A redirection names no pass."),
+        order.Connections.Count > 0 ? FromMessages(order.Connections) : throw new InvalidSnapshotException("A redirection names no connection."),
+        order.Host, order.Number, order.IsQuestion) { PacketBytes = (int)Math.Min(order.PacketBytes, ushort.MaxValue) };
 
     /// <exception cref="InvalidSnapshotException">They are no connections, or too many.</exception>
     public static IReadOnlyList<FourTuple> FromMessages(RepeatedField<Core.Wire.FourTuple> connections) =>
@@ -17,7 +37,7 @@ internal static class ForwardingMessages
     /// <inheritdoc cref="FromMessages(RepeatedField{Core.Wire.FourTuple})"/>
     public static IReadOnlyList<ForwardedConnection> FromMessages(RepeatedField<Core.Wire.ForwardedConnection> connections) =>
         [.. Checked(connections).Select(one => new ForwardedConnection(
-            EndPointWire.FromMessage(one.Connection ?? throw new InvalidSnapshotException("A forwarded connection lacks its name.")), one.Number))];
+            EndPointWire.FromMessage(one.Connection ?? throw new InvalidSnapshotException("A forwarded connection lacks its name.")), one.Number, one.IsContested))];
 
     private static RepeatedField<T> Checked<T>(RepeatedField<T> named) => named.Count <= HomeReports.MaxNamed ? named
         : throw new InvalidSnapshotException($"A message names {named.Count} connections; the limit is {HomeReports.MaxNamed}.");

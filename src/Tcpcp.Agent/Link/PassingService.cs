@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
@@ -30,6 +31,39 @@ internal sealed class PassingService(AgentServerOptions options, OpenLinks open,
         string peer = PeerOf(context);
         IReadOnlyList<Core.FourTuple> standing = Answer(() => options.Home()?.End(peer, ForwardingMessages.FromMessages(request.Connections))) ?? [];
         return Task.FromResult(new EndedReply { Standing = { standing.Select(EndPointWire.ToMessage) } });
+    }
+
+    public override Task<RepointReply> Repoint(RepointRequest request, ServerCallContext context)
+    {
+        string peer = PeerOf(context);
+        RepointAnswer answer = Answer(() => options.Home() is IForwardingHome home ? home.Repoint(peer, ForwardingMessages.FromMessage(request))
+            : new RepointAnswer(0, "It forwards nothing: its redirection is another one."));
+        return Task.FromResult(new RepointReply { Number = answer.Number, Obstacle = answer.Obstacle ?? "" });
+    }
+
+    public override Task<ClaimReply> Claim(ClaimRequest request, ServerCallContext context)
+    {
+        string peer = PeerOf(context);
+        Answer(() =>
+        {
+            (options.Home() as IForwardingHome)?.Claim(peer, ForwardingMessages.FromMessages(request.Connections));
+            return true;
+        });
+        return Task.FromResult(new ClaimReply());
+    }
+
+    public override Task<TakeAddressReply> TakeAddress(TakeAddressRequest request, ServerCallContext context)
+    {
+        string peer = PeerOf(context);
+        string? obstacle = Answer(() =>
+        {
+            if (request.Address.Length is not (4 or 16))
+                throw new InvalidSnapshotException("An address has 4 or 16 bytes.");
+            int[] ports = [.. request.Ports.Select(port => port is > 0 and <= ushort.MaxValue ? (int)port : throw new InvalidSnapshotException($"{port} is no port."))];
+            return options.Home() is IForwardingHome home ? home.TakeAddress(peer, new System.Net.IPAddress(request.Address.Span), ports, request.IsQuestion)
+                : "It takes no address: its redirection is another one.";
+        });
+        return Task.FromResult(new TakeAddressReply { Obstacle = obstacle ?? "" });
     }
 
     public override async Task Exchange(IAsyncStreamReader<PassMessage> requestStream, IServerStreamWriter<PassMessage> responseStream, ServerCallContext context)
@@ -65,7 +99,7 @@ internal sealed class PassingService(AgentServerOptions options, OpenLinks open,
         {
             throw new RpcException(new Status(StatusCode.InvalidArgument, e.Message));
         }
-        catch (KernelException e)
+        catch (Exception e) when (e is KernelException or JournalFullException)
         {
             throw new RpcException(new Status(StatusCode.Internal, e.Message)); // asked again
         }

@@ -67,6 +67,7 @@ internal sealed class DestinationPass
     {
         OriginName = record.OriginName;
         Redirector = (Redirector)record.Redirector;
+        Home = record.Home;
         _snapshots = [.. record.Snapshots.Select(SnapshotWire.FromMessage)];
         _applicationState = record.ApplicationState;
         _stoodStillSince = record.StoodStillSinceNs;
@@ -81,6 +82,9 @@ internal sealed class DestinationPass
 
     /// <summary>Who moves the packets.</summary>
     public Redirector Redirector { get; init; }
+
+    /// <summary>Name of the agent of the home where that moves them; else empty.</summary>
+    public string Home { get; init; } = "";
 
     public PassId Id { get; }
 
@@ -140,7 +144,7 @@ internal sealed class DestinationPass
     public void TakeOffer(IPassLink link)
     {
         _link = link;
-        _isDiverted = Redirector == Redirector.Origin; // from the answer on it may do so at any time
+        _isDiverted = Redirector != Redirector.Destination; // from the answer on it may do so at any time
         Take(new DestinationInput.OfferHeard(Terms, PassFailure.None));
     }
 
@@ -169,7 +173,7 @@ internal sealed class DestinationPass
                 bool isHere = _state is DestinationState.Accepted or DestinationState.Active;
                 Take(new DestinationInput.ForgetHeard(Terms.Ticket));
                 foreach (FourTuple name in isHere ? Names : [])
-                    _host.Redirection.Settle(name, Redirector, Origin, Terms.DivertNumber);
+                    _host.Redirection.Settle(name, Redirector, Redirector == Redirector.Home ? _host.FindHost(Home) : Origin, Terms.DivertNumber);
                 break;
             default:
                 break; // a destination's own message, or a newer version's: not for us
@@ -372,7 +376,7 @@ internal sealed class DestinationPass
             return;
         double stoodStill = Math.Min(chunk.StoodStillUs, MaxStoodStillMicroseconds) / 1e6;
         _stoodStillSince = arrived - (long)(stoodStill * Stopwatch.Frequency);
-        if (Redirector == Redirector.Origin)
+        if (Redirector != Redirector.Destination)
             _divertedAt = arrived - (long)(Math.Min(chunk.DivertedUs, MaxStoodStillMicroseconds) / 1e6 * Stopwatch.Frequency);
         Report(PassAction.Received, _transfer.WrittenCount.ToString(CultureInfo.InvariantCulture) + " bytes");
         Take(new DestinationInput.TransferHeard(Terms.Ticket));
@@ -402,6 +406,7 @@ internal sealed class DestinationPass
             record.Application = _application;
             record.OriginName = OriginName;
             record.Redirector = (Core.Wire.Redirector)Redirector;
+            record.Home = Home;
         }
         else if (effect.Kind == DestinationRecord.Accepted)
         {

@@ -209,6 +209,8 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
                 return (PassFailure.RefusedByPolicy, DestinationPass.EcnRefused);
             if (FindReceiver(offer.Application) is not { } receiver)
                 return (PassFailure.NoApplication, $"No application named '{offer.Application}' is registered here.");
+            if (FindRedirectionObstacle(offer, connections) is { } missing)
+                return (PassFailure.RedirectionFailed, missing);
             if (FindConflict(id, connections) is { } conflict)
                 return (PassFailure.Conflict, conflict);
             ulong queues = Math.Min(offer.QueueBytes.Aggregate(0UL, (sum, one) => sum + Math.Min(one, int.MaxValue)),
@@ -220,6 +222,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
                 Redirector = (Redirector)offer.Redirector,
                 TraceParent = offer.TraceParent.Memory,
                 OriginName = peer ?? "",
+                Home = offer.Home,
             };
             _passes[id] = pass;
             pass.TakeOffer(link);
@@ -239,6 +242,18 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             return (PassFailure.RestoreRefusedByKernel, e.Message);
         }
     }
+
+    // The end of a connection has to be told to the host that forwards its packets.
+    private string? FindRedirectionObstacle(Offer offer, FourTuple[] connections) => offer.Redirector switch
+    {
+        Core.Wire.Redirector.Destination or Core.Wire.Redirector.Origin => null,
+        Core.Wire.Redirector.Home when !connections.All(host.Redirection.IsForeign) =>
+            $"{offer.Home} would forward the packets of {connections[0]} to this host, which takes none that are forwarded, or has the address itself: its redirection is {host.Redirection.Name}.",
+        Core.Wire.Redirector.Home when host.FindHost(offer.Home) is null =>
+            $"{offer.Home} forwards the packets of {connections[0]}, and is not among the destinations of this agent, which could not tell it of the connection's end. Add it there.",
+        Core.Wire.Redirector.Home => null,
+        _ => "The offer names a redirector that this agent does not know.",
+    };
 
     // One open pass per connection, over both roles: the origin's side is known by the gate and the lock of its socket, which is alive here.
     private string? FindConflict(PassId id, FourTuple[] connections)

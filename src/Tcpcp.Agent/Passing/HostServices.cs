@@ -46,22 +46,27 @@ internal sealed class HostServices : IDisposable
     /// <summary>Another host by its agent's name; null if it is not known.</summary>
     public Func<string, OtherHost?> FindHost { get; init; } = _ => null;
 
+    /// <summary>The agents of other hosts by name, as homes of connections; "*": all. None if the name is not known.</summary>
+    public Func<string, IReadOnlyList<IHomeAgent>> FindHomes { get; init; } = _ => [];
+
     /// <param name="interfaceName">The interface that peers and the other hosts are behind.</param>
     /// <param name="redirection">Makes what moves the packets; null: takeover.</param>
+    /// <param name="tunnelName">The interface by which packets come that other hosts forward through a tunnel; null: there is none.</param>
     public static HostServices Open(
         string interfaceName, PassOptions options, IPassJournal journal, Func<SocketDiagnostics, IRedirection>? redirection = null,
-        Func<string, OtherHost?>? findHost = null,
-        Func<PassId, ReadOnlyMemory<byte>>? traceOf = null)
+        Func<string, OtherHost?>? findHost = null, Func<string, IReadOnlyList<IHomeAgent>>? findHomes = null,
+        Func<PassId, ReadOnlyMemory<byte>>? traceOf = null, string? tunnelName = null)
     {
         ConnectionGate gate = ConnectionGate.Open();
         SocketDiagnostics sockets = new();
         PacketHold? hold = null;
         try
         {
-            hold = PacketHold.Open([interfaceName], options.HoldBytes, options.PacketSwitch);
+            hold = PacketHold.Open(tunnelName is null ? [interfaceName] : [interfaceName, tunnelName], options.HoldBytes, options.PacketSwitch);
             return new HostServices(options, journal, gate, hold, sockets, redirection?.Invoke(sockets) ?? new Takeover(interfaceName, sockets))
             {
                 FindHost = findHost ?? (_ => null),
+                FindHomes = findHomes ?? (_ => []),
                 TraceOf = traceOf ?? (_ => default),
             };
         }

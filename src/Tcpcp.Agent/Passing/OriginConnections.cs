@@ -11,6 +11,7 @@ using Tcpcp.Gate;
 using Tcpcp.Linux;
 using Tcpcp.Linux.Tcp;
 using FourTuple = Tcpcp.Core.FourTuple;
+using Redirector = Tcpcp.Agent.Redirection.Redirector;
 
 namespace Tcpcp.Agent.Passing;
 
@@ -23,6 +24,7 @@ internal sealed class OriginConnections : IDisposable
     private readonly List<FrozenConnection?> _frozen = []; // null stands for one that was not frozen when its agent died
     private readonly Dictionary<int, Socket> _rebuilt = [];
     private HashSet<FourTuple> _kept = [];
+    private bool _isRecovered; // the sockets are this object's own, second descriptors of the application's
 
     private OriginConnections(HostServices host, IReadOnlyList<FourTuple> names, IReadOnlyList<Socket?> sockets)
     {
@@ -85,6 +87,7 @@ internal sealed class OriginConnections : IDisposable
         FourTuple[] names = [.. record.Connections.Select(EndPointWire.FromMessage)];
         OriginConnections connections = new(host, names, sockets)
         {
+            _isRecovered = true,
             Snapshots = [.. record.Snapshots.Select(SnapshotWire.FromMessage)],
             _kept = [.. names.Intersect(host.Gate.Closed)],
         };
@@ -164,6 +167,15 @@ internal sealed class OriginConnections : IDisposable
     public ValueTask LeavePacketsAsync(OtherHost destination, ulong number) =>
         _host.Redirection.LeaveAsync(Names, destination, number, CancellationToken.None);
 
+    /// <summary>The packets come by a home.</summary>
+    /// <param name="home">Name of its agent.</param>
+    /// <param name="number">Of the redirection that holds.</param>
+    public void NotePacketsFrom(string home, ulong number)
+    {
+        foreach (FourTuple connection in Names)
+            _host.Redirection.Settle(connection, Redirector.Home, _host.FindHost(home), number);
+    }
+
     /// <summary>Lets the connections go on here, with the peers' packets that were held.</summary>
     /// <param name="held">By the destination.</param>
     /// <param name="slot">Number of the pass, for sockets that have to be made again.</param>
@@ -231,6 +243,9 @@ internal sealed class OriginConnections : IDisposable
     {
         foreach (ConnectionLock taken in _locks)
             taken.Dispose();
+        // Left to its finalizer, a socket would set SO_LINGER to 0, and the application's own close send an RST, wherever the connection is by then.
+        foreach (Socket? socket in _isRecovered ? _sockets : [])
+            socket?.Dispose();
     }
 
     // The application reads no more, so the window does not grow and the kernel delays acknowledgements. One that is due and does not leave now never

@@ -26,6 +26,7 @@ internal sealed class OriginPass
     private readonly string _application;
     private readonly OtherHost _destination;
     private readonly Redirector _redirector;
+    private readonly HomeOrders? _home;
     private readonly IPassReceiver? _heir;
     private readonly Action? _concluded;
     private readonly long _stoodStillSince;
@@ -49,9 +50,10 @@ internal sealed class OriginPass
 
     private OriginPass(
         HostServices host, PassId id, PassRequest request, OriginConnections connections, OriginLink link, OtherHost destination, RedirectionPlan plan,
-        PassObserver observer)
+        HomeOrders? home, PassObserver observer)
     {
         (_host, _request, _connections, _link, _observer, _destination, _redirector) = (host, request, connections, link, observer, destination, plan.Redirector);
+        _home = home;
         (_id, _application, _epoch) = (id, request.Application, host.Epochs.Next(request, plan.LastNumber));
     }
 
@@ -61,6 +63,8 @@ internal sealed class OriginPass
         (_host, _link, _heir, _observer, _concluded) = (host, link, heir, observer, concluded);
         (_id, _application, _destination) = (JournalRecords.IdOf(record), record.Application, new OtherHost(record.Destination, []));
         _connections = OriginConnections.Recover(host, record, sockets);
+        if (record.Home.Length > 0)
+            _home = new HomeOrders(host.FindHomes(record.Home), _id, _connections.Names, Options.AnswerTime);
         PassTerms terms = JournalRecords.TermsOf(record);
         (_link.Ticket, _epoch) = (terms.Ticket, terms.Epoch);
         _applicationState = record.ApplicationState.Memory;
@@ -120,10 +124,15 @@ internal sealed class OriginPass
             return new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin, e.Message);
         }
 
+        PassId id = PassId.New();
         RedirectionPlan plan;
+        HomeOrders? home;
         try
         {
             plan = await host.Redirection.PlanAsync(connections.Names, destination, cancellationToken);
+            home = plan.Home is { } name ? new HomeOrders(host.FindHomes(name), id, connections.Names, host.Options.AnswerTime) : null;
+            if (home is not null && plan.Obstacle is null)
+                plan = await AskHomeAsync(host, home, plan, connections.Names, destination, cancellationToken);
         }
         catch (Exception e)
         {
@@ -139,10 +148,23 @@ internal sealed class OriginPass
             return new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, obstacle);
         }
 
-        PassId id = PassId.New();
-        OriginPass pass = new(host, id, request, connections, new OriginLink(id, connect, host.Options), destination, plan, observer);
+        OriginPass pass = new(host, id, request, connections, new OriginLink(id, connect, host.Options), destination, plan, home, observer);
         _ = pass.RunToEndAsync(OriginTable.Begin(pass._epoch), cancellationToken);
         return await pass._outcome.Task;
+    }
+
+    private static async Task<RedirectionPlan> AskHomeAsync(
+        HostServices host, HomeOrders home, RedirectionPlan plan, IReadOnlyList<FourTuple> names, OtherHost destination, CancellationToken cancellationToken)
+    {
+        try
+        {
+            int packetBytes = names.Max(connection => LargestPackets.Of(host.Sockets, connection));
+            return plan with { LastNumber = await home.AskAsync(destination, packetBytes, cancellationToken) };
+        }
+        catch (RedirectionException e)
+        {
+            return plan with { Obstacle = e.Message };
+        }
     }
 
     /// <summary>Goes on with a pass that the journal has, after the death of this agent.</summary>
@@ -167,6 +189,8 @@ internal sealed class OriginPass
         JournalRecord record = JournalRecords.New(id, OriginRecord.Begun, terms);
         (record.Application, record.Destination, record.ApplicationState) = (application, destination, UnsafeByteOperations.UnsafeWrap(state));
         record.Connections.Add(connections.Select(EndPointWire.ToMessage));
+        if (connections.Any(host.Redirection.IsForeign))
+            record.Home = HomeOrders.AnyHome;
         // What the gate has changed nobody knows any more: the rest is as it was.
         record.Options.Add(sockets.Select(socket => socket is null ? new SocketOptions() : SocketOptionsWire.ToMessage(OriginConnections.OptionsBehindGate(socket.SafeHandle))));
         // One that is gone may have been closed silently after the destination's verdict: only the destination can say so.
@@ -281,7 +305,7 @@ internal sealed class OriginPass
         {
             // The kernel, the application or a bug: no matter which, a connection must not stay frozen.
             _detail = e is ObjectDisposedException or KernelException { Errno: Errno.ENOTCONN } ? "The connection ended before it was frozen."
-                : e is NotPassableException or KernelException ? e.Message : e.ToString();
+                : e is NotPassableException or KernelException or RedirectionException ? e.Message : e.ToString();
             if (_state is OriginState.Beginning or OriginState.Diverting or OriginState.Freezing)
                 return new OriginInput.StepFailed(effect is OriginEffect.Redirect ? PassFailure.RedirectionFailed : PassFailure.NotPassable);
             Report(PassAction.Broken, _detail);
@@ -310,6 +334,11 @@ internal sealed class OriginPass
                 ulong holds = await _connections.SendPacketsAwayAsync(_destination, divert.Number, cancellationToken);
                 Report(PassAction.Diverted);
                 return new OriginInput.RedirectionAcknowledged(holds);
+            case OriginEffect.Redirect { ToDestination: true } divert when _redirector == Redirector.Home:
+                _divertedAt = Stopwatch.GetTimestamp();
+                ulong now = await _home!.SendAwayAsync(_destination, divert.Number, cancellationToken);
+                Report(PassAction.Diverted);
+                return new OriginInput.RedirectionAcknowledged(now);
             case OriginEffect.Redirect { ToDestination: true } divert:
                 _link.Send(message => message.Divert = new Divert { Number = divert.Number });
                 return null;
@@ -362,7 +391,10 @@ internal sealed class OriginPass
     private async Task SendOfferAsync(CancellationToken cancellationToken)
     {
         await _link.OpenAsync(Options.AnswerTime, cancellationToken);
-        Offer offer = new() { Application = _application, Epoch = _epoch, Redirector = (Core.Wire.Redirector)_redirector, Ecn = _connections.HaveEcn };
+        Offer offer = new()
+        {
+            Application = _application, Epoch = _epoch, Redirector = (Core.Wire.Redirector)_redirector, Home = _home?.Home ?? "", Ecn = _connections.HaveEcn,
+        };
         offer.Connections.Add(_connections.Names.Select(EndPointWire.ToMessage));
         offer.QueueBytes.Add((ulong)_connections.UnacknowledgedBytes);
         Report(PassAction.Offered);
@@ -376,7 +408,7 @@ internal sealed class OriginPass
             return; // not even the beginning could be recorded
         JournalRecord record = JournalRecords.New(_id, effect.Kind, effect.Terms, effect.Outcome);
         if (!_recorded)
-            (record.Application, record.Destination, record.Holder) = (_application, _destination.Name, _request?.Holder);
+            (record.Application, record.Destination, record.Holder, record.Home) = (_application, _destination.Name, _request?.Holder, _home?.Home ?? "");
         else if (effect.Kind == OriginRecord.Sending)
             record.ApplicationState = UnsafeByteOperations.UnsafeWrap(_applicationState);
         _connections.AddTo(record, effect.Kind, isFirst: !_recorded);
@@ -422,6 +454,8 @@ internal sealed class OriginPass
         if (_state is OriginState.Undoing)
             _connections.HoldPackets();
         await TakeBackPacketsAsync(number);
+        if (_home is not null && await _home.TakeBackAsync(number) is { } home)
+            _connections.NotePacketsFrom(home, number); // an agent that was started again does not know it
         await _link.EnsureOpenAsync();
         _link.Send(message => message.Undo = new Undo { Number = number, Connections = { _connections.Names.Select(EndPointWire.ToMessage) } });
     }

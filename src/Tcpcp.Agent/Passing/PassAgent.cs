@@ -52,7 +52,7 @@ internal sealed class PassAgent : IDisposable
     public void Listen(IPEndPoint endPoint)
     {
         _ownAddress = endPoint.Address;
-        foreach (JournalRecord record in _host.Journal.ReadAtStart())
+        foreach (JournalRecord record in _host.Journal.ReadAtStart().Where(record => record.Side != JournalSide.Home))
             Recover(record);
         Socket listener = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         listener.Bind(endPoint);

@@ -9,7 +9,7 @@ internal static class PassMessages
 {
     public static PassMessage New(PassId pass, PassTicket? ticket)
     {
-        PassMessage message = new() { PassId = ByteString.CopyFrom(pass.Value.ToByteArray()) };
+        PassMessage message = new() { PassId = ToBytes(pass) };
         if (ticket is { } known)
             message.Ticket = ToMessage(known);
         return message;
@@ -22,6 +22,8 @@ internal static class PassMessages
         message.Hangup = new Hangup();
         return message;
     }
+
+    public static ByteString ToBytes(PassId pass) => ByteString.CopyFrom(pass.Value.ToByteArray());
 
     public static Ticket ToMessage(PassTicket ticket) =>
         new() { Incarnation = ByteString.CopyFrom(ticket.Incarnation.ToByteArray()), Number = ticket.Number };

@@ -1,8 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
+using Tcpcp.Agent.Journal;
 using Tcpcp.Core;
+using Tcpcp.Linux.Diagnostics;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Nftables;
+using Tcpcp.Linux.Packets;
 using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Agent.Redirection;
@@ -10,11 +13,11 @@ namespace Tcpcp.Agent.Redirection;
 /// <summary>
 /// Redirection by forwarding: the host that has the service address (the <em>home</em> of its connections) sends the packets of single connections on to the
 /// host that owns them, which takes packets for an address that it does not have, for just the sockets that it has restored. Replies go straight to the
-/// peer. The home must stay up; both hosts are on one layer 2, or have a tunnel.
+/// peer. The home must stay up; both hosts are on one layer 2, or have a tunnel (<see cref="VxlanTunnel"/>).
 /// </summary>
 /// <remarks>
-/// At the home: a packet switch (<see cref="SwitchPlace.Forward"/>), which outlives the agent. Where they arrive: the packets of transparent sockets are marked, and a rule delivers what is marked (table 7370). A connection can be passed on
-/// from there to its home only.
+/// At the home: a packet switch (<see cref="SwitchPlace.Forward"/>), which outlives the agent. Where they arrive: the packets of transparent sockets are marked, and a rule delivers what is marked (table 7370). An owner
+/// that passes a connection on to a third host has the home send the packets there; passing it back to the home removes the entry.
 /// </remarks>
 internal sealed class Forward : IRedirection
 {
@@ -28,22 +31,31 @@ internal sealed class Forward : IRedirection
 
     private readonly RouteNetlink _route = RouteNetlink.Open();
     private readonly IPacketSwitch _switch;
+    private readonly string _interfaceName;
+    private readonly SocketDiagnostics _sockets;
+    private readonly VxlanTunnel? _tunnel;
     private readonly int _interface;
     private readonly HashSet<IPAddress> _destinations;
     private readonly ForwardingEntries _entries;
 
     /// <param name="interfaceName">The interface that peers and the other hosts are behind, in the calling thread's network namespace.</param>
     /// <param name="others">The hosts that connections may be passed to.</param>
+    /// <param name="journal">With what an earlier agent has obeyed as a home.</param>
+    /// <param name="sockets">Of the same namespace.</param>
+    /// <param name="tunnel">To hosts that are not on the same layer 2; null: there are none.</param>
     /// <param name="choice">What the switch is made of.</param>
-    public Forward(string interfaceName, IEnumerable<OtherHost> others, SwitchChoice choice = SwitchChoice.Automatic)
+    public Forward(string interfaceName, IEnumerable<OtherHost> others, IPassJournal journal, SocketDiagnostics sockets, VxlanTunnel? tunnel = null,
+        SwitchChoice choice = SwitchChoice.Automatic)
     {
+        (_interfaceName, _sockets, _tunnel) = (interfaceName, sockets, tunnel);
         _destinations = [.. others.SelectMany(other => other.Addresses)];
         try
         {
             _interface = _route.Links.Get(interfaceName).Index;
             _switch = PacketSwitch.Open(SwitchPlace.Forward, [interfaceName], out _, choice);
-            _entries = new ForwardingEntries(_switch);
+            _entries = new ForwardingEntries(_switch, journal);
             TakeForeign();
+            NewConnectionStop.Clean();
         }
         catch
         {
@@ -58,6 +70,13 @@ internal sealed class Forward : IRedirection
     /// <summary>What this host forwards as a home.</summary>
     public ForwardingEntries Entries => _entries;
 
+    /// <summary>The interface by which packets go to a host.</summary>
+    public int InterfaceTo(OtherHost host) => host.TunnelTo is null ? _interface : _tunnel!.Index;
+
+    /// <summary>Why packets do not fit on the way to a host; null: they do.</summary>
+    /// <param name="packetBytes">Of the largest.</param>
+    public string? FindObstacle(FourTuple connection, OtherHost host, int packetBytes) => host.TunnelTo is null ? null : _tunnel!.FindObstacle(connection, packetBytes);
+
     /// <summary>By which homes the packets of this host's connections come.</summary>
     public KnownHomes Homes { get; } = new();
 
@@ -66,14 +85,11 @@ internal sealed class Forward : IRedirection
 
     private RedirectionPlan Plan(IReadOnlyList<FourTuple> connections, OtherHost destination)
     {
-        string?[] homes = [.. connections.Select(connection => Homes.Find(connection)).Distinct(StringComparer.Ordinal)];
+        string?[] homes = [.. connections.Select(HomeOf).Distinct(StringComparer.Ordinal)];
         if (homes.Length > 1)
             return new RedirectionPlan(Redirector.Destination, "The connections have different homes: pass them one by one.");
         if (homes[0] is { } home)
-        {
-            return new RedirectionPlan(Redirector.Destination, home == destination.Name ? null
-                : $"{home} forwards the packets of {connections[0]} to this host; it can be passed to {home} only.");
-        }
+            return home == destination.Name ? new RedirectionPlan(Redirector.Destination) : new RedirectionPlan(Redirector.Home) { Home = home };
 
         foreach (FourTuple connection in connections)
         {
@@ -81,6 +97,8 @@ internal sealed class Forward : IRedirection
                 return new RedirectionPlan(Redirector.Origin, $"It is not known which host forwards the packets of {connection} to this host.");
             if (destination.AddressFor(connection) is not { } address || !_destinations.Contains(address))
                 return new RedirectionPlan(Redirector.Origin, $"No address of {destination.Name} is known that packets of {connection} could be forwarded to.");
+            if (destination.TunnelTo is not null && FindObstacle(connection, destination, LargestPackets.Of(_sockets, connection)) is { } tooLarge)
+                return new RedirectionPlan(Redirector.Origin, tooLarge);
         }
 
         return new RedirectionPlan(Redirector.Origin);
@@ -92,7 +110,7 @@ internal sealed class Forward : IRedirection
         return ValueTask.FromResult(number);
     }
 
-    private void SendAway(IReadOnlyList<FourTuple> connections, OtherHost destination) => _entries.Set(connections, _interface, connection =>
+    private void SendAway(IReadOnlyList<FourTuple> connections, OtherHost destination) => _entries.Set(connections, InterfaceTo(destination), connection =>
         destination.AddressFor(connection)
             ?? throw new InvalidOperationException($"{destination.Name} has no address that packets of {connection} could be forwarded to."));
 
@@ -129,17 +147,40 @@ internal sealed class Forward : IRedirection
         return ValueTask.CompletedTask;
     }
 
-    public void Settle(FourTuple connection, Redirector redirector, OtherHost? origin, ulong number)
+    public void Settle(FourTuple connection, Redirector redirector, OtherHost? home, ulong number)
     {
-        if (redirector == Redirector.Origin && origin is not null)
-            Homes.Arrive(connection, origin.Name);
+        if (redirector != Redirector.Destination && home is not null)
+            Homes.Arrive(connection, home.Name);
     }
+
+    /// <summary>Service addresses of this host: on the interface, each of its own (/32 or /128).</summary>
+    public IReadOnlySet<IPAddress> ServiceAddresses() => _route.Addresses.List(_interface).Select(assigned => assigned.Address)
+        .Where(address => address == InterfaceAddress.Single(address.Address)).Select(address => address.Address).ToHashSet();
+
+    /// <summary>How many packets were forwarded of connections of an address.</summary>
+    public long CountForwarded(IPAddress address) => _switch.List().Where(one => one.Entry.Connection.Local.Address.Equals(address)).Sum(one => one.Packets);
+
+    /// <summary>At an owner: takes the address of its connections, and tells the neighbours. What comes for it is taken when this returns.</summary>
+    /// <exception cref="TimeoutException">It is not.</exception>
+    public void TakeAddress(IPAddress address)
+    {
+        _route.Addresses.Add(_interface, InterfaceAddress.Single(address), forAnswersOnly: true);
+        LocalRoutes.Await(_route, address, _interfaceName);
+        using AddressAnnouncement announcement = AddressAnnouncement.Open(_interface, _route.Links.Get(_interfaceName).HardwareAddress);
+        announcement.Announce(address);
+    }
+
+    /// <summary>At a home: the address is at another host. What still comes for its connections is forwarded.</summary>
+    public void GiveUpAddress(IPAddress address) => _route.Addresses.Remove(_interface, InterfaceAddress.Single(address));
 
     public void Dispose()
     {
         _switch.Dispose();
         _route.Dispose();
     }
+
+    // Whose address is here is at home.
+    private string? HomeOf(FourTuple connection) => IsForeign(connection) ? Homes.Find(connection) : null;
 
     private void TakeForeign()
     {

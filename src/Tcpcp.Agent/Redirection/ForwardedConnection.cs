@@ -1,13 +1,15 @@
+using System.Net;
 using Tcpcp.Core;
 
 namespace Tcpcp.Agent.Redirection;
 
 /// <summary>A connection whose packets its home sends on to the owner.</summary>
 /// <param name="Number">Of this redirection: the home's own, and never that of another one, nor of what its next agent finds.</param>
-internal readonly record struct ForwardedConnection(FourTuple Connection, ulong Number);
+/// <param name="IsContested">The origin of the pass that has brought it to its owner may still take it back.</param>
+internal readonly record struct ForwardedConnection(FourTuple Connection, ulong Number, bool IsContested = false);
 
-/// <summary>What a home answers to owners of connections.</summary>
-internal interface IForwardingHome
+/// <summary>What sends the packets of connections on to their owners, a home or a gateway, answers to the owners.</summary>
+internal interface IPacketHome
 {
     /// <summary>What is forwarded to the one that asks.</summary>
     /// <param name="owner">The name of its certificate.</param>
@@ -20,17 +22,44 @@ internal interface IForwardingHome
     IReadOnlyList<FourTuple> End(string owner, IReadOnlyCollection<ForwardedConnection> ended);
 }
 
+/// <summary>What a home answers to owners and other homes besides.</summary>
+internal interface IForwardingHome : IPacketHome
+{
+    /// <summary>Sends packets on to another host than before.</summary>
+    /// <param name="owner">The name of its certificate: only for what is forwarded to it, or was until it ordered otherwise.</param>
+    RepointAnswer Repoint(string owner, RepointOrder order);
+
+    /// <summary>The connections are the owner's: who has sent them there has no say any more.</summary>
+    /// <param name="owner">The name of its certificate.</param>
+    void Claim(string owner, IReadOnlyCollection<FourTuple> connections);
+
+    /// <summary>Takes the address of connections whose packets are forwarded to here.</summary>
+    /// <param name="home">The name of the certificate of the one that has it.</param>
+    /// <param name="ports">At which somebody here must listen.</param>
+    /// <param name="isQuestion">Only: would it be done?</param>
+    /// <returns>Null if it was done, or would be; else why not.</returns>
+    string? TakeAddress(string home, IPAddress address, IReadOnlyList<int> ports, bool isQuestion);
+}
+
 /// <summary>A home as an owner sees it.</summary>
 internal interface IHomeAgent
 {
     /// <summary>Name of its agent.</summary>
     string HomeName { get; }
 
-    /// <inheritdoc cref="IForwardingHome.List"/>
+    /// <inheritdoc cref="IPacketHome.List"/>
     /// <exception cref="Link.LinkException">There was no answer.</exception>
     Task<IReadOnlyList<ForwardedConnection>> ListForwardedAsync(IReadOnlyCollection<FourTuple> named, CancellationToken cancellationToken);
 
-    /// <inheritdoc cref="IForwardingHome.End"/>
+    /// <inheritdoc cref="IPacketHome.End"/>
     /// <exception cref="Link.LinkException">There was no answer.</exception>
     Task<IReadOnlyList<FourTuple>> EndForwardedAsync(IReadOnlyCollection<ForwardedConnection> ended, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="IForwardingHome.Repoint"/>
+    /// <exception cref="Link.LinkException">There was no answer.</exception>
+    Task<RepointAnswer> RepointAsync(RepointOrder order, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="IForwardingHome.Claim"/>
+    /// <exception cref="Link.LinkException">There was no answer.</exception>
+    Task ClaimForwardedAsync(IReadOnlyCollection<FourTuple> connections, CancellationToken cancellationToken);
 }

@@ -1,30 +1,41 @@
 using System.Net;
 using System.Security.Cryptography;
+using Tcpcp.Agent.Journal;
+using Tcpcp.Agent.Link;
+using Tcpcp.Agent.Passing;
 using Tcpcp.Core;
+using Tcpcp.Core.Passing;
+using Tcpcp.Core.Wire;
 using Tcpcp.Linux.Switching;
+using FourTuple = Tcpcp.Core.FourTuple;
 
 namespace Tcpcp.Agent.Redirection;
 
 /// <summary>
 /// The home's forwarding entries: which connections go to which host, as the packet switch has them, and a number of each. The entries outlive the agent and
-/// the numbers do not: who has learnt one of an earlier agent has to ask again. Thread-safe.
+/// the numbers do not: who has learnt one of an earlier agent has to ask again. What an owner has ordered and may take back is in the journal. Thread-safe.
 /// </summary>
 internal sealed class ForwardingEntries
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<FourTuple, (IPAddress NextHop, ulong Number)> _entries = [];
+    private readonly Dictionary<FourTuple, ForwardingEntry> _entries = [];
     private readonly IPacketSwitch _switch;
+    private readonly IPassJournal _journal;
     private ulong _lastNumber = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
 
     /// <param name="packetSwitch">With the entries of the agent before.</param>
-    public ForwardingEntries(IPacketSwitch packetSwitch)
+    /// <param name="journal">With the orders that it has obeyed.</param>
+    public ForwardingEntries(IPacketSwitch packetSwitch, IPassJournal journal)
     {
-        _switch = packetSwitch;
+        (_switch, _journal) = (packetSwitch, journal);
         foreach (SwitchEntry entry in packetSwitch.List().Select(one => one.Entry))
         {
             if (entry.Target.NextHop is { } nextHop)
-                _entries[entry.Connection] = (nextHop, ++_lastNumber);
+                _entries[entry.Connection] = new ForwardingEntry(nextHop, ++_lastNumber);
         }
+
+        foreach (JournalRecord record in journal.ReadAtStart().Where(record => record.Side == JournalSide.Home))
+            Restore(record);
     }
 
     /// <summary>Their packets go there from now on.</summary>
@@ -35,7 +46,60 @@ internal sealed class ForwardingEntries
         {
             _switch.Set(entries);
             foreach (SwitchEntry entry in entries)
-                _entries[entry.Connection] = (entry.Target.NextHop!, ++_lastNumber);
+                Replace(entry.Connection, new ForwardingEntry(entry.Target.NextHop!, ++_lastNumber));
+        }
+    }
+
+    /// <summary>An owner passes connections on to a third host, or takes that back.</summary>
+    /// <param name="owner">Who orders it.</param>
+    /// <param name="target">Where they go: the owner itself to take them back.</param>
+    public RepointAnswer Repoint(OtherHost owner, OtherHost target, RepointOrder order, int interfaceIndex)
+    {
+        lock (_lock)
+        {
+            foreach (FourTuple connection in order.Connections)
+            {
+                if (!_entries.TryGetValue(connection, out ForwardingEntry? entry))
+                    return new RepointAnswer(0, $"It does not forward the packets of {connection}.");
+                if (!entry.GoesTo(owner) && !CertificateNames.AreSame(entry.Mover, owner.Name))
+                    return new RepointAnswer(0, $"It does not forward the packets of {connection} to {owner.Name}, which therefore cannot say where they go.");
+                if (target.AddressFor(connection) is null)
+                    return new RepointAnswer(0, $"It knows no address of {target.Name} that packets of {connection} could be forwarded to: see destinations:{target.Name}:packets.");
+            }
+
+            ulong held = order.Connections.Max(connection => _entries[connection].Order.Number);
+            if (order.IsQuestion || held > order.Number)
+                return new RepointAnswer(held);
+            FourTuple[] moved = [.. order.Connections.Where(connection =>
+                RedirectorTable.Next(_entries[connection].Order, new RedirectionOrder(order.Number, new RedirectionTarget(target.Name))).Effects[0] is RedirectorEffect.Place)];
+            bool isBack = target == owner;
+            if (moved.Length > 0 && !isBack)
+                _journal.Append(RecordOf(owner, target, order)); // before the first effect: the next agent must let the owner take it back
+            _switch.Set([.. moved.Select(connection => new SwitchEntry(connection, PacketTarget.Redirect(interfaceIndex, target.AddressFor(connection)!)))]);
+            foreach (FourTuple connection in moved)
+            {
+                Replace(connection, new ForwardingEntry(target.AddressFor(connection)!, ++_lastNumber)
+                {
+                    Order = new RedirectorState.Placed(order.Number, new RedirectionTarget(target.Name)),
+                    Mover = isBack ? "" : owner.Name,
+                    Pass = isBack ? null : order.Pass,
+                });
+            }
+
+            return new RepointAnswer(order.Number);
+        }
+    }
+
+    /// <summary>They are the owner's for good.</summary>
+    public void Claim(OtherHost owner, IReadOnlyCollection<FourTuple> connections)
+    {
+        lock (_lock)
+        {
+            foreach (FourTuple connection in connections)
+            {
+                if (_entries.TryGetValue(connection, out ForwardingEntry? entry) && entry.GoesTo(owner) && entry.IsContestedBy(owner))
+                    Replace(connection, entry with { Mover = "", Pass = null });
+            }
         }
     }
 
@@ -49,6 +113,13 @@ internal sealed class ForwardingEntries
         }
     }
 
+    /// <summary>What goes where.</summary>
+    public IReadOnlyList<(FourTuple Connection, IPAddress NextHop)> List()
+    {
+        lock (_lock)
+            return [.. _entries.Select(one => (one.Key, one.Value.NextHop))];
+    }
+
     /// <summary>Those that go to a host.</summary>
     /// <param name="named">Of these; empty: of all.</param>
     public IReadOnlyList<ForwardedConnection> ListTo(OtherHost owner, IReadOnlyCollection<FourTuple> named)
@@ -56,7 +127,8 @@ internal sealed class ForwardingEntries
         lock (_lock)
         {
             IEnumerable<FourTuple> asked = named.Count == 0 ? _entries.Keys : named;
-            return [.. asked.Where(connection => GoesTo(owner, connection)).Select(connection => new ForwardedConnection(connection, _entries[connection].Number))];
+            return [.. asked.Where(connection => _entries.TryGetValue(connection, out ForwardingEntry? entry) && entry.GoesTo(owner))
+                .Select(connection => new ForwardedConnection(connection, _entries[connection].Number, _entries[connection].IsContestedBy(owner)))];
         }
     }
 
@@ -68,11 +140,12 @@ internal sealed class ForwardingEntries
         List<FourTuple> standing = [];
         lock (_lock)
         {
-            foreach ((FourTuple connection, ulong number) in ended)
+            foreach ((FourTuple connection, ulong number, _) in ended)
             {
-                if (!_entries.TryGetValue(connection, out (IPAddress NextHop, ulong Number) entry))
+                if (!_entries.TryGetValue(connection, out ForwardingEntry? entry))
                     continue;
-                if (entry.Number == number && GoesTo(owner, connection) && !isKept(connection))
+                // What its origin may take back has not ended: the one that asks has refused it, or has lost its journal.
+                if (entry.Number == number && entry.GoesTo(owner) && !entry.IsContestedBy(owner) && !isKept(connection))
                     Remove(connection);
                 else
                     standing.Add(connection);
@@ -82,13 +155,66 @@ internal sealed class ForwardingEntries
         return standing;
     }
 
-    private bool GoesTo(OtherHost host, FourTuple connection) =>
-        _entries.TryGetValue(connection, out (IPAddress NextHop, ulong Number) entry) && host.Addresses.Contains(entry.NextHop);
-
     // First in the kernel: what fails there is tried again.
     private void Remove(FourTuple connection)
     {
         _switch.Remove(connection);
-        _entries.Remove(connection);
+        Replace(connection, null);
     }
+
+    // A pass none of whose connections can be taken back any more needs no memory.
+    private void Replace(FourTuple connection, ForwardingEntry? entry)
+    {
+        PassId? before = _entries.GetValueOrDefault(connection)?.Pass;
+        if (entry is null)
+            _entries.Remove(connection);
+        else
+            _entries[connection] = entry;
+        if (before is { } pass && entry?.Pass != before && !_entries.Values.Any(other => other.Pass == before))
+            Close(pass);
+    }
+
+    private void Restore(JournalRecord record)
+    {
+        PassId pass = JournalRecords.IdOf(record);
+        bool stands = false;
+        foreach (FourTuple connection in record.Connections.Select(EndPointWire.FromMessage))
+        {
+            if (!_entries.TryGetValue(connection, out ForwardingEntry? entry))
+                continue;
+            stands = true;
+            _entries[connection] = entry with
+            {
+                Order = new RedirectorState.Placed(record.Number, new RedirectionTarget(record.Destination)),
+                Mover = record.OriginName,
+                Pass = pass,
+            };
+        }
+
+        if (!stands)
+            Close(pass);
+    }
+
+    private void Close(PassId pass)
+    {
+        try
+        {
+            _journal.Append(new JournalRecord { PassId = PassMessages.ToBytes(pass), Side = JournalSide.Home, Step = JournalStep.Done });
+        }
+        catch (JournalFullException)
+        {
+            // The next agent finds that it is of no use.
+        }
+    }
+
+    private static JournalRecord RecordOf(OtherHost owner, OtherHost target, RepointOrder order) => new()
+    {
+        PassId = PassMessages.ToBytes(order.Pass),
+        Side = JournalSide.Home,
+        Step = JournalStep.Repointed,
+        Connections = { order.Connections.Select(EndPointWire.ToMessage) },
+        OriginName = owner.Name,
+        Destination = target.Name,
+        Number = order.Number,
+    };
 }

@@ -30,6 +30,7 @@ internal sealed class HomeReports(
     private readonly SemaphoreSlim _woken = new(0);
     private readonly Dictionary<ulong, FourTuple> _living = []; // by the cookie of the socket
     private readonly HashSet<FourTuple> _suspects = [];
+    private readonly HashSet<FourTuple> _unclaimed = [];
     private HashSet<ulong>? _endedMeanwhile;
     private bool _all = true;
     private long _due = clock.GetTimestamp();
@@ -39,7 +40,12 @@ internal sealed class HomeReports(
     public string Home => home.HomeName;
 
     /// <summary>A pass has brought a connection whose packets come by this home.</summary>
-    public void Arrive(FourTuple connection) => Suspect([connection], times.AfterArrival);
+    public void Arrive(FourTuple connection)
+    {
+        lock (_lock)
+            _unclaimed.Add(connection);
+        Suspect([connection], times.AfterArrival);
+    }
 
     /// <summary>Sockets of this host have ended.</summary>
     public void End(IReadOnlyCollection<ulong> cookies)
@@ -94,7 +100,8 @@ internal sealed class HomeReports(
 
     private async Task ReportAsync(CancellationToken cancellationToken)
     {
-        (bool all, HashSet<FourTuple> suspects) = Take();
+        (bool all, HashSet<FourTuple> suspects, HashSet<FourTuple> unclaimed) = Take();
+        await ClaimAsync(unclaimed, cancellationToken);
         IReadOnlyList<FourTuple> before = all ? homes.Of(Home) : [];
         HashSet<FourTuple> named = all ? [] : Sort(suspects);
         if (!all && named.Count == 0)
@@ -103,6 +110,8 @@ internal sealed class HomeReports(
         foreach (FourTuple[] part in all ? [[]] : named.Chunk(MaxNamed))
             forwarded.AddRange(await home.ListForwardedAsync(part, cancellationToken));
         HashSet<FourTuple> ended = Sort([.. forwarded.Select(one => one.Connection), .. before], all);
+        if (all)
+            await ClaimAsync([.. forwarded.Where(one => one.IsContested && homes.Find(one.Connection) == Home).Select(one => one.Connection)], cancellationToken);
         // What the home does not forward has gone there, or it has forgotten it.
         foreach (FourTuple connection in all ? ended : named.Where(ended.Contains).Concat(named.Except(forwarded.Select(one => one.Connection))))
             homes.Forget(connection, Home);
@@ -113,6 +122,13 @@ internal sealed class HomeReports(
             if (standing.Count < part.Length)
                 told(Home, part.Length - standing.Count);
         }
+    }
+
+    // The pass has ended well, and its origin has no say any more. What fails is found again by comparing.
+    private async Task ClaimAsync(IReadOnlyCollection<FourTuple> connections, CancellationToken cancellationToken)
+    {
+        foreach (FourTuple[] part in connections.Chunk(MaxNamed))
+            await home.ClaimForwardedAsync(part, cancellationToken);
     }
 
     // Notes what lives, and puts aside what has not ended quite.
@@ -179,7 +195,7 @@ internal sealed class HomeReports(
         Hasten(delay);
     }
 
-    private (bool All, HashSet<FourTuple> Suspects) Take()
+    private (bool All, HashSet<FourTuple> Suspects, HashSet<FourTuple> Unclaimed) Take()
     {
         lock (_lock)
         {
@@ -188,9 +204,11 @@ internal sealed class HomeReports(
             if (all)
                 _allDue = now + Ticks(times.All);
             HashSet<FourTuple> suspects = [.. _suspects];
+            HashSet<FourTuple> unclaimed = [.. _unclaimed];
             _suspects.Clear();
+            _unclaimed.Clear();
             (_all, _due) = (false, _allDue);
-            return (all, suspects);
+            return (all, suspects, unclaimed);
         }
     }
 

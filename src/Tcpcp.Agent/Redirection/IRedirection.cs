@@ -11,14 +11,20 @@ internal enum Redirector
 
     /// <summary>The origin, or a third party that it asks: <see cref="IRedirection.SendAwayAsync"/>.</summary>
     Origin,
+
+    /// <summary>The host that forwards the packets to the origin, when that asks for it: <see cref="IHomeAgent.RepointAsync"/>.</summary>
+    Home,
 }
 
 /// <summary>How the packets of a pass will be moved.</summary>
 /// <param name="Obstacle">Null if they can be, else why not, in one sentence.</param>
 internal readonly record struct RedirectionPlan(Redirector Redirector, string? Obstacle = null)
 {
-    /// <summary>The highest number of a redirection of these connections that a third party has obeyed; 0: none is known.</summary>
+    /// <summary>The highest number of a redirection of these connections that a third party, or their home, has obeyed; 0: none is known.</summary>
     public ulong LastNumber { get; init; }
+
+    /// <summary>Name of the home's agent where that moves them; else null.</summary>
+    public string? Home { get; init; }
 }
 
 /// <summary>Who moves the packets has not said that it is done: it may have been done or not.</summary>
@@ -29,6 +35,9 @@ internal sealed class RedirectionException(string message, Exception? inner = nu
 /// <param name="Addresses">Where packets are forwarded to: one of each address family at most.</param>
 internal sealed record OtherHost(string Name, IReadOnlyList<IPAddress> Addresses)
 {
+    /// <summary>The address of its agent, if packets for it go through a tunnel to there; null: it is on the same layer 2.</summary>
+    public IPAddress? TunnelTo { get; init; }
+
     /// <summary>Its address of the same family; null if there is none.</summary>
     public IPAddress? AddressFor(FourTuple connection) =>
         Addresses.FirstOrDefault(address => address.AddressFamily == connection.Local.Address.AddressFamily);
@@ -86,6 +95,7 @@ internal interface IRedirection : IDisposable
     ValueTask LeaveAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken);
 
     /// <summary>At the destination, when the origin has left: settles what is stale elsewhere, and notes where the packets come from.</summary>
+    /// <param name="home">The origin; where the home has moved the packets, that.</param>
     /// <param name="number">Of the redirection that has brought it.</param>
-    void Settle(FourTuple connection, Redirector redirector, OtherHost? origin, ulong number);
+    void Settle(FourTuple connection, Redirector redirector, OtherHost? home, ulong number);
 }

@@ -15,8 +15,6 @@ namespace Tcpcp.Agent.Redirection;
 /// </summary>
 internal sealed class Takeover : IRedirection
 {
-    private static readonly TimeSpan s_arrivalTime = TimeSpan.FromSeconds(1);
-
     private readonly RouteNetlink _route = RouteNetlink.Open();
     private readonly SocketDiagnostics _sockets;
     private readonly AddressAnnouncement _announcement;
@@ -78,10 +76,8 @@ internal sealed class Takeover : IRedirection
 
     public void AwaitArrival(FourTuple connection)
     {
-        // Of a new IPv6 address the kernel makes the local route in a work item: it ran while the snapshot was on its way, as a rule.
-        IPAddress address = connection.Local.Address;
-        if (address.AddressFamily == AddressFamily.InterNetworkV6 && !SpinWait.SpinUntil(() => _route.Routes.IsLocal(address), s_arrivalTime))
-            throw new TimeoutException($"{address} has no local route on {_link.Name} after {s_arrivalTime.TotalSeconds} s: its packets would not be taken.");
+        // As a rule the route was made while the snapshot was on its way.
+        LocalRoutes.Await(_route, connection.Local.Address, _link.Name);
     }
 
     public void Undo(FourTuple connection, OtherHost? origin)
@@ -109,7 +105,7 @@ internal sealed class Takeover : IRedirection
         return ValueTask.CompletedTask;
     }
 
-    public void Settle(FourTuple connection, Redirector redirector, OtherHost? origin, ulong number)
+    public void Settle(FourTuple connection, Redirector redirector, OtherHost? home, ulong number)
     {
         _added.TryRemove(connection.Local.Address, out _); // it is this host's for good
         _announcement.Announce(connection.Local.Address);

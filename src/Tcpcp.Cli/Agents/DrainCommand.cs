@@ -10,11 +10,15 @@ internal static class DrainCommand
         Passes all connections of this host's registered applications to other hosts, through its agent. A bounded number stands still at a time
         (limits:frozen of the agent's configuration), the rest runs on. What cannot be passed goes on where it is, and is named.
 
+        With --take-addresses, where packets are forwarded: when all connections of a service address are at that one host, the address itself moves there,
+        new connections go there, and this host may be switched off. If one of its connections has to stay, so does the address.
+
         Ctrl-C takes no new ones, ends those under way and says what moved. --json prints a line for each connection as its outcome is known.
-        Exit codes: 0 all passed; 1 some go on here, or there was nothing to pass; 2 wrong use; 3 the owner of some is not known yet.
+        Exit codes: 0 all passed; 1 some go on here, an address stays, or there was nothing to pass; 2 wrong use; 3 the owner of some is not known yet.
 
         Examples:
           tcpcp drain --to host-b
+          tcpcp drain --to host-b --take-addresses
           tcpcp drain --to host-b,host-c --app file-server --rate 200
         """;
 
@@ -34,14 +38,16 @@ internal static class DrainCommand
             if (result.GetValueOrDefault<int>() < 0)
                 result.AddError("--rate is 0 or more.");
         });
+        Option<bool> takeAddresses = new("--take-addresses") { Description = "Their addresses go too, to the one host that --to names." };
         Option<string> agent = LocalAgent.CreateOption();
         Option<bool> json = LocalAgent.CreateJsonOption();
-        Command command = new("drain", Help) { to, applications, rate, agent, json };
+        Command command = new("drain", Help) { to, applications, rate, takeAddresses, agent, json };
         command.SetAction((parsed, _) => LocalAgent.UseAsync(parsed.GetRequiredValue(agent), client => new DrainRun(client, new DrainOrder
         {
             Destinations = parsed.GetRequiredValue(to),
             Applications = parsed.GetValue(applications) ?? [],
             Rate = parsed.GetValue(rate),
+            TakeAddresses = parsed.GetValue(takeAddresses),
         }, parsed.GetValue(json)).RunAsync()));
         return command;
     }

@@ -13,6 +13,7 @@ internal sealed class DrainRun(AgentClient agent, DrainOrder order, bool json)
 {
     private readonly long _started = Stopwatch.GetTimestamp();
     private readonly List<PassReport> _stayed = [];
+    private readonly List<PassReport> _addresses = [];
     private int _passed;
     private int _inDoubt;
     private DrainProgress? _last;
@@ -32,7 +33,8 @@ internal sealed class DrainRun(AgentClient agent, DrainOrder order, bool json)
             await ShowAsync(stop.Token);
         if (!json)
             Summarize(stop.IsCancellationRequested);
-        return _inDoubt > 0 ? ExitCode.InDoubt : _stayed.Count > 0 || _passed == 0 ? ExitCode.Failed : ExitCode.Done;
+        bool someStay = _stayed.Count > 0 || _addresses.Any(address => !HasMoved(address));
+        return _inDoubt > 0 ? ExitCode.InDoubt : someStay || _passed + _addresses.Count == 0 ? ExitCode.Failed : ExitCode.Done;
     }
 
     private async Task ReadAsync(Action<DrainProgress> show, CancellationToken stop)
@@ -41,7 +43,9 @@ internal sealed class DrainRun(AgentClient agent, DrainOrder order, bool json)
         {
             _last = progress;
             PassReport report = PassReport.Of(progress);
-            if (progress.Result.Succeeded)
+            if (progress.Address is not null)
+                _addresses.Add(report);
+            else if (progress.Result.Succeeded)
                 _passed++;
             else if (progress.Result.Owner == ConnectionOwner.InDoubt)
                 _inDoubt++;
@@ -66,6 +70,8 @@ internal sealed class DrainRun(AgentClient agent, DrainOrder order, bool json)
             }, stop);
         });
 
+    private static bool HasMoved(PassReport address) => address.Failure == nameof(PassFailure.None);
+
     private double Rate => _passed / Math.Max(0.001, Stopwatch.GetElapsedTime(_started).TotalSeconds);
 
     private void Summarize(bool wasStopped)
@@ -77,7 +83,13 @@ internal sealed class DrainRun(AgentClient agent, DrainOrder order, bool json)
         string passed = _passed == 1 && _last is { } only ? $"1 passed to {only.Destination}" : string.Create(CultureInfo.InvariantCulture, $"{_passed} passed ({Rate:F0}/s)");
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
             $"{(wasStopped ? "Stopped: " : "")}{passed}, {_stayed.Count} not passed, {_inDoubt} in doubt{rest}.");
-        if (_passed + _stayed.Count + _inDoubt == 0)
+        foreach (PassReport address in _addresses)
+        {
+            console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
+                $"{(HasMoved(address) ? $"{address.Address} moved to {address.Destination}." : $"{address.Address} stays: {address.Detail}")}");
+        }
+
+        if (_passed + _stayed.Count + _inDoubt + _addresses.Count == 0)
             console.MarkupLine("There was nothing to pass.");
         if (_inDoubt > 0)
             console.MarkupLine("[red]'tcpcp resolve' lists what is in doubt.[/]");

@@ -5,15 +5,21 @@ using Tcpcp.Core;
 namespace Tcpcp.Cli.Agents;
 
 /// <summary>What became of one connection.</summary>
-/// <param name="Connection">Null when there was nothing to pass.</param>
+/// <param name="Connection">Null when there was nothing to pass, or for a service address.</param>
 /// <param name="Owner">Origin, Destination, InDoubt or Nobody.</param>
 /// <param name="Failure">None, or why it was not passed.</param>
 /// <param name="BlackoutUs">From the divert to the activation, in microseconds; null if it is not known.</param>
 internal sealed record PassReport(string? Connection, string Application, string Destination, string Owner, string Failure, string Detail, double? BlackoutUs, int Done,
     int Total)
 {
+    /// <summary>A service address that has moved to the destination, or not; null for a connection.</summary>
+    public string? Address { get; init; }
+
     public static PassReport Of(DrainProgress progress) => new(progress.Connection?.ToString(), progress.Application, progress.Destination,
-        progress.Result.Owner.ToString(), progress.Result.Failure.ToString(), progress.Result.Detail, progress.Blackout?.TotalMicroseconds, progress.Done, progress.Total);
+        progress.Result.Owner.ToString(), progress.Result.Failure.ToString(), progress.Result.Detail, progress.Blackout?.TotalMicroseconds, progress.Done, progress.Total)
+    {
+        Address = progress.Address?.ToString(),
+    };
 }
 
 /// <summary>A pass that is not forgotten yet.</summary>

@@ -13,7 +13,11 @@ namespace Tcpcp.Cli.Doctor;
 /// <param name="RulesUnreadable">Why.</param>
 /// <param name="Removed">What <c>--clean</c> has removed.</param>
 internal sealed record DoctorReport(
-    string Kernel, bool Ready, IReadOnlyList<FeatureReport> Features, string PacketSwitch, RuleReport? Rules, string? RulesUnreadable, IReadOnlyList<string> Removed);
+    string Kernel, bool Ready, IReadOnlyList<FeatureReport> Features, string PacketSwitch, RuleReport? Rules, string? RulesUnreadable, IReadOnlyList<string> Removed)
+{
+    /// <summary>What matters where packets are forwarded.</summary>
+    public IReadOnlyList<SettingReport> Forwarding { get; init; } = [];
+}
 
 /// <param name="Status">present, missing or not_permitted.</param>
 /// <param name="Need">always, agent or optional.</param>
@@ -64,10 +68,20 @@ internal sealed record RuleReport(
         findings.AgentRuns, findings.HoldLeaked,
         [.. findings.Switches.Select(one => new SwitchReport(one.Place.Name, SwitchReport.NameOf(one.Mechanism),
             [.. one.Entries.Select(entry => new SwitchedReport(entry.Connection.ToString(), entry.Target.Verdict.ToString().ToLowerInvariant(), entry.Target.NextHop?.ToString()))]))],
-        [.. findings.Routes.Select(route => new RouteReport(route.Destination.Address.ToString(), route.Gateway?.ToString()))]);
+        [.. findings.Routes.Select(route => new RouteReport(route.Destination.Address.ToString(), route.Gateway?.ToString()))])
+    {
+        StopLeaked = findings.StopLeaked,
+        Tunnel = findings.Tunnel,
+    };
+
+    /// <summary>There is the link of a tunnel to other hosts. Without an agent it may be in use still: forwarding goes on.</summary>
+    public bool Tunnel { get; init; }
+
+    /// <summary>The new connections of an address that was to move are stopped, and the agent that did so is gone.</summary>
+    public bool StopLeaked { get; init; }
 
     [JsonIgnore]
-    public bool HasLeaks => HoldLeaked || Closed.Any(entry => entry.Use == "leaked");
+    public bool HasLeaks => HoldLeaked || StopLeaked || Closed.Any(entry => entry.Use == "leaked");
 }
 
 /// <param name="Use">gated: a frozen or dormant socket; agent: perhaps an open pass of the running agent; leaked: no socket behind it.</param>

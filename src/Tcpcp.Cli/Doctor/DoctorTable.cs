@@ -1,4 +1,5 @@
 using Spectre.Console;
+using Tcpcp.Agent.Redirection;
 
 namespace Tcpcp.Cli.Doctor;
 
@@ -18,6 +19,8 @@ internal static class DoctorTable
         foreach (FeatureReport feature in report.Features.Where(feature => !feature.IsPresent))
             console.MarkupLineInterpolated($"[yellow]{feature.Name}[/]: {feature.Detail}. {feature.Advice}");
         console.MarkupLineInterpolated($"Packets of single connections are switched by {(report.PacketSwitch == "bpf" ? "BPF" : "nftables")}.");
+        foreach (SettingReport setting in report.Forwarding.Where(setting => !setting.Fits))
+            console.MarkupLineInterpolated($"[yellow]Forwarding between hosts: {setting.Name} is {setting.Value}.[/] {setting.Detail} To mend it: {setting.Command}");
         WriteRules(console, report);
         foreach (string removed in report.Removed)
             console.MarkupLineInterpolated($"Removed: {removed}.");
@@ -57,6 +60,10 @@ internal static class DoctorTable
             console.MarkupLineInterpolated($"Route: {route.Address} to {route.NextHop}, made by the agent of a peer or its first hop.");
         if (rules.HoldLeaked)
             console.MarkupLine("Hold: its packet switch is there, and the process that held packets is gone: it drops packets.");
+        if (rules.Tunnel)
+            console.MarkupLineInterpolated($"Tunnel {VxlanTunnel.DeviceName}: {(rules.AgentRuns ? "an agent runs here" : "no agent runs here; 'tcpcp doctor --clean' removes it if nothing is forwarded any more")}.");
+        if (rules.StopLeaked)
+            console.MarkupLine("New connections of an address that was to move to another host are stopped, and the agent that did so is gone.");
         if (rules.HasLeaks && report.Removed.Count == 0)
             console.MarkupLine("[yellow]'tcpcp doctor --clean' removes what is leaked.[/] An entry may be the guard of a connection that was " +
                 "passed away: as long as its packets still come to this host, opening it makes the kernel answer them with an RST.");

@@ -1,5 +1,6 @@
 using Tcpcp.Agent.Hold;
 using Tcpcp.Agent.PeerRoutes;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Cli.Connections;
 using Tcpcp.Core;
 using Tcpcp.Gate;
@@ -50,7 +51,11 @@ internal sealed class RuleInspection : IDisposable
             ],
             agent,
             [.. SwitchPlace.All.Select(Find).Append(FindGateway()).OfType<FoundSwitch>()],
-            [.. _route.Routes.List().Where(route => route.Protocol == RouteSwitchboard.Protocol)]);
+            [.. _route.Routes.List().Where(route => route.Protocol == RouteSwitchboard.Protocol)])
+        {
+            Tunnel = _route.Links.TryGet(VxlanTunnel.DeviceName, out _),
+            StopLeaked = !agent && NewConnectionStop.IsThere(),
+        };
     }
 
     /// <summary>Removes what was left behind: never an entry of a frozen or dormant socket, nor anything of a running agent.</summary>
@@ -70,10 +75,23 @@ internal sealed class RuleInspection : IDisposable
             removed.Add("the packet switch of a hold");
         }
 
+        if (findings.TunnelLeaked && !PacketHold.IsInUse(_route) && !IsTunnelUsed() && _route.Links.Delete(VxlanTunnel.DeviceName))
+            removed.Add($"the tunnel {VxlanTunnel.DeviceName}");
+
+        if (findings.StopLeaked && !PacketHold.IsInUse(_route))
+        {
+            NewConnectionStop.Clean();
+            removed.Add($"the table inet {NewConnectionStop.TableName}: new connections of an address are taken again");
+        }
+
         if (RemoveUnusedGate())
             removed.Add("the table inet tcpcp: nothing is behind the gate");
         return removed;
     }
+
+    // By what is forwarded from here, or by connections whose packets come through it.
+    private bool IsTunnelUsed() => (PacketSwitch.Find(SwitchPlace.Forward)?.Entries.Count ?? 0) > 0
+        || _diagnostics.List().Any(socket => !_route.Routes.IsLocal(socket.Connection.Local.Address));
 
     private static FoundSwitch? Find(SwitchPlace place) =>
         PacketSwitch.Find(place) is { } found ? new FoundSwitch(place, found.Mechanism, [.. found.Entries.Select(one => one.Entry)]) : null;
@@ -107,6 +125,15 @@ internal sealed record RuleFindings(
     bool HasGate, IReadOnlyList<FourTuple> Gated, IReadOnlyList<ClosedEntry> Closed, bool AgentRuns, IReadOnlyList<FoundSwitch> Switches,
     IReadOnlyList<Route> Routes)
 {
+    /// <summary>There is the link of a tunnel to other hosts.</summary>
+    public bool Tunnel { get; init; }
+
+    /// <summary>The same without an agent.</summary>
+    public bool TunnelLeaked => Tunnel && !AgentRuns;
+
+    /// <summary>New connections of an address are stopped, for an agent that is gone.</summary>
+    public bool StopLeaked { get; init; }
+
     /// <summary>A hold's switch is there whose process is gone.</summary>
     public bool HoldLeaked => !AgentRuns && Switches.Any(one => one.Place == SwitchPlace.Hold);
 

@@ -10,6 +10,9 @@ internal readonly record struct PassTerms(PassTicket Ticket, ulong Epoch)
 
     /// <summary>Number of the redirection back: above the divert's and below that of the next pass.</summary>
     public ulong UndoNumber => DivertNumber + 1;
+
+    /// <summary>The epoch of the pass that a redirection's number belongs to.</summary>
+    public static ulong EpochOf(ulong number) => number / 2;
 }
 
 /// <summary>How a pass ends, as its origin knows it.</summary>

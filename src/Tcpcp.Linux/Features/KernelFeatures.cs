@@ -111,6 +111,13 @@ internal static class KernelFeatures
             MinKernel = new Version(4, 5),
             IfMissing = "Use a kernel with CONFIG_NF_TABLES_NETDEV and CONFIG_NFT_FWD_NETDEV.",
         },
+        new("VXLAN", SystemProbes.Vxlan)
+        {
+            NeededFor = "forwarding between hosts that are not on one layer 2",
+            Need = FeatureNeed.Optional,
+            MinKernel = new Version(3, 12),
+            IfMissing = "Load the module: modprobe vxlan",
+        },
         new("TAP with virtio headers", SystemProbes.Tap)
         {
             NeededFor = "the hold: keeping the peer's packets",

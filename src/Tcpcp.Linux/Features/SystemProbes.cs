@@ -42,6 +42,16 @@ internal static partial class SystemProbes
         return (features & needed) == needed ? FeatureFinding.Present : FeatureFinding.Missing("no virtio headers");
     }
 
+    public static FeatureFinding Vxlan()
+    {
+        const string name = "tcpcpprobe";
+        const uint unusual = 0xFFFFFE; // a number of which there is no other link
+        using Netlink.RouteNetlink route = Netlink.RouteNetlink.Open();
+        route.Links.CreateVxlan(new Netlink.VxlanLink(name, unusual, System.Net.IPAddress.Loopback, 4789, new System.Net.NetworkInformation.PhysicalAddress([2, 0, 0, 0, 0, 1]), 1450));
+        route.Links.Delete(name);
+        return FeatureFinding.Present;
+    }
+
     public static FeatureFinding PacketSocket()
     {
         using SafeFileHandle handle = new(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), ownsHandle: true); // protocol 0: receives nothing

@@ -22,6 +22,11 @@ internal sealed class RouteLinks(NetlinkSocket socket)
     private const ushort IFLA_INFO_KIND = 1;
     private const ushort IFLA_INFO_DATA = 2;
     private const ushort VETH_INFO_PEER = 1; // linux/veth.h
+    private const ushort IFLA_VXLAN_ID = 1; // linux/if_link.h
+    private const ushort IFLA_VXLAN_LOCAL = 4;
+    private const ushort IFLA_VXLAN_LEARNING = 7;
+    private const ushort IFLA_VXLAN_PORT = 15;
+    private const ushort IFLA_VXLAN_LOCAL6 = 17;
     private const uint IFF_UP = 0x1; // linux/if.h
     private const uint IFF_LOWER_UP = 0x10000;
     private const int ENODEV = 19;
@@ -47,6 +52,18 @@ internal sealed class RouteLinks(NetlinkSocket socket)
             .String(IFLA_IFNAME, Checked(name)).U32(IFLA_MTU, (uint)mtu)
             .BeginNested(IFLA_LINKINFO).String(IFLA_INFO_KIND, "bridge").EndNested().End(),
         "RTM_NEWLINK (bridge)", name);
+
+    /// <summary>Makes a VXLAN link that learns nothing: it sends only where <see cref="RouteNeighbours.SetForwarding"/> says, and takes what comes for its number.</summary>
+    public void CreateVxlan(VxlanLink link)
+    {
+        NetlinkMessage message = new NetlinkMessage().Begin(RTM_NEWLINK, CreateFlags, default(InterfaceHeader))
+            .String(IFLA_IFNAME, Checked(link.Name)).U32(IFLA_MTU, (uint)link.Mtu).Attribute(IFLA_ADDRESS, link.HardwareAddress.GetAddressBytes())
+            .BeginNested(IFLA_LINKINFO).String(IFLA_INFO_KIND, "vxlan").BeginNested(IFLA_INFO_DATA)
+            .U32(IFLA_VXLAN_ID, link.Number).U8(IFLA_VXLAN_LEARNING, 0).U16BigEndian(IFLA_VXLAN_PORT, link.Port)
+            .Attribute(RouteFamily.Of(link.Local) == RouteFamily.AF_INET6 ? IFLA_VXLAN_LOCAL6 : IFLA_VXLAN_LOCAL, link.Local.GetAddressBytes())
+            .EndNested().EndNested().End();
+        socket.Transact(message, "RTM_NEWLINK (vxlan)", link.Name);
+    }
 
     /// <summary>Makes a link a port of a bridge; null takes it off.</summary>
     public void SetMaster(string name, string? bridge) =>

@@ -23,7 +23,7 @@ internal enum NeighbourState : ushort
 internal readonly record struct Neighbour(int LinkIndex, IPAddress Address, PhysicalAddress HardwareAddress, NeighbourState State);
 
 /// <summary>Sets and lists neighbour entries.</summary>
-[KernelHeader("linux/rtnetlink.h", "linux/neighbour.h")]
+[KernelHeader("linux/rtnetlink.h", "linux/neighbour.h", "sys/socket.h")]
 internal sealed class RouteNeighbours(NetlinkSocket socket)
 {
     private const ushort RTM_NEWNEIGH = 28; // linux/rtnetlink.h
@@ -31,6 +31,8 @@ internal sealed class RouteNeighbours(NetlinkSocket socket)
     private const ushort RTM_GETNEIGH = 30;
     private const ushort NDA_DST = 1; // linux/neighbour.h
     private const ushort NDA_LLADDR = 2;
+    private const byte NTF_SELF = 0x02;
+    private const byte AF_BRIDGE = 7; // sys/socket.h
 
     /// <summary>Makes or changes an entry. Packets that wait for the address leave at once.</summary>
     /// <param name="hardwareAddress">Null with <see cref="NeighbourState.Incomplete"/>: packets wait.</param>
@@ -41,6 +43,15 @@ internal sealed class RouteNeighbours(NetlinkSocket socket)
         if (hardwareAddress is not null)
             message.Attribute(NDA_LLADDR, hardwareAddress.GetAddressBytes());
         socket.Transact(message.End(), "RTM_NEWNEIGH", $"{address} on interface {linkIndex}");
+    }
+
+    /// <summary>Says to a VXLAN link which host has a hardware address.</summary>
+    public void SetForwarding(int linkIndex, PhysicalAddress hardwareAddress, IPAddress host)
+    {
+        NeighbourHeader header = new(AF_BRIDGE, 0, 0, linkIndex, (ushort)NeighbourState.Permanent, NTF_SELF, 0);
+        NetlinkMessage message = new NetlinkMessage().Begin(RTM_NEWNEIGH, NetlinkFlags.Ack | NetlinkFlags.Create | NetlinkFlags.Replace, header)
+            .Attribute(NDA_LLADDR, hardwareAddress.GetAddressBytes()).Attribute(NDA_DST, host.GetAddressBytes());
+        socket.Transact(message.End(), "RTM_NEWNEIGH (forwarding)", $"{hardwareAddress} at {host} on interface {linkIndex}");
     }
 
     /// <returns>False if there was no such entry (ENOENT).</returns>

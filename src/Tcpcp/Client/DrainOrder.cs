@@ -1,3 +1,4 @@
+using System.Net;
 using Tcpcp.Core;
 
 namespace Tcpcp.Client;
@@ -25,10 +26,13 @@ public sealed record DrainOrder
 
     /// <summary>Passes begun a second at most. Default 0: no limit.</summary>
     public int Rate { get; init; }
+
+    /// <summary>With one destination, where packets are forwarded: when all connections of a service address are there, the address moves there too. Default false.</summary>
+    public bool TakeAddresses { get; init; }
 }
 
-/// <summary>What became of one connection of a drain.</summary>
-/// <param name="Connection">The connection; null when nothing was there to pass, as the result's detail says.</param>
+/// <summary>What became of one connection of a drain, or of a service address.</summary>
+/// <param name="Connection">The connection; null when nothing was there to pass, as the result's detail says, or where it is an address.</param>
 /// <param name="Application">Whose it was.</param>
 /// <param name="Destination">The agent that it was offered to.</param>
 /// <param name="Result">How its pass ended.</param>
@@ -36,4 +40,8 @@ public sealed record DrainOrder
 /// <param name="Done">Connections whose outcome is known.</param>
 /// <param name="Total">Connections to pass, as far as they are known.</param>
 public sealed record DrainProgress(
-    FourTuple? Connection, string Application, string Destination, PassResult Result, TimeSpan? Blackout, int Done, int Total);
+    FourTuple? Connection, string Application, string Destination, PassResult Result, TimeSpan? Blackout, int Done, int Total)
+{
+    /// <summary>The service address that has moved to the destination, or not, as the result says; null where it is a connection.</summary>
+    public IPAddress? Address { get; init; }
+}

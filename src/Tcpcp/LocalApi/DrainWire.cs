@@ -16,6 +16,7 @@ internal static class DrainWire
             Descriptor_ = order.Descriptor,
             AsApplication = order.AsApplication,
             Rate = (uint)order.Rate,
+            TakeAddresses = order.TakeAddresses,
         };
         message.Destinations.Add(order.Destinations);
         message.Applications.Add(order.Applications);
@@ -32,6 +33,7 @@ internal static class DrainWire
         Descriptor = message.Descriptor_,
         AsApplication = message.AsApplication,
         Rate = (int)Math.Min(message.Rate, int.MaxValue),
+        TakeAddresses = message.TakeAddresses,
     };
 
     public static Core.Wire.DrainProgress ToMessage(DrainProgress progress) => new()
@@ -45,10 +47,14 @@ internal static class DrainWire
         BlackoutNs = LocalWire.Nanoseconds(progress.Blackout),
         Done = (uint)progress.Done,
         Total = (uint)progress.Total,
+        Address = progress.Address is { } address ? Google.Protobuf.ByteString.CopyFrom(address.GetAddressBytes()) : Google.Protobuf.ByteString.Empty,
     };
 
     public static DrainProgress FromMessage(Core.Wire.DrainProgress message) => new(
         message.Connection is { } connection ? LocalWire.ConnectionsFrom([connection])[0] : null, message.Application, message.Destination,
         LocalWire.ResultFrom(message.Failure, message.Owner, message.Detail, message.BlackoutNs), LocalWire.FromNanoseconds(message.BlackoutNs),
-        (int)Math.Min(message.Done, int.MaxValue), (int)Math.Min(message.Total, int.MaxValue));
+        (int)Math.Min(message.Done, int.MaxValue), (int)Math.Min(message.Total, int.MaxValue))
+    {
+        Address = message.Address.Length is 4 or 16 ? new System.Net.IPAddress(message.Address.Span) : null,
+    };
 }

@@ -132,6 +132,17 @@ public sealed class HomeReportsTests : IAsyncDisposable
 
     private sealed class StubHome : IHomeAgent
     {
+        public ConcurrentBag<FourTuple> Claimed { get; } = [];
+
+        public Task<RepointAnswer> RepointAsync(RepointOrder order, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task ClaimForwardedAsync(IReadOnlyCollection<FourTuple> connections, CancellationToken cancellationToken)
+        {
+            foreach (FourTuple connection in connections)
+                Claimed.Add(connection);
+            return Task.CompletedTask;
+        }
+
         private int _questions;
 
         public string HomeName => "host-a";

@@ -4,39 +4,69 @@ using Tcpcp.Check;
 using Tcpcp.Core;
 using Tcpcp.Lab;
 using Tcpcp.Lab.Capture;
+using Tcpcp.Linux.Netlink;
 
 namespace Tcpcp.EndToEnd.Tests.Agents;
 
-/// <summary>A peer and two hosts with an agent each, on one switch; the service's address is on host A. What the peer sees is captured.</summary>
+/// <summary>A peer and two hosts with an agent each, or three, on one switch; the service's address is on host A. What the peer sees is captured.</summary>
 internal sealed class AgentLab : IAsyncDisposable
 {
     public const int Port = 8080;
     public const string Takeover = "takeover";
     public const string Forward = "forward";
 
-    private static readonly IPAddress s_service = IPAddress.Parse("10.0.0.100");
+    private static readonly IPAddress s_service4 = IPAddress.Parse("10.0.0.100");
+    private static readonly IPAddress s_service6 = IPAddress.Parse("fd00::100");
+    private static readonly IPAddress s_routedService4 = IPAddress.Parse("10.1.0.100");
+    private static readonly IPAddress s_routedService6 = IPAddress.Parse("fd00:1::100");
 
     private readonly LabNetwork _lab;
     private readonly string _directory;
+    private readonly bool _isRouted;
     private readonly Host _peer;
     private readonly PacketCapture _capture;
     private readonly List<EchoConversation> _conversations = [];
 
-    private AgentLab(LabNetwork lab, string directory, string redirection, LabCertificates certificates)
+    private AgentLab(LabNetwork lab, string directory, string redirection, LabCertificates certificates, ServiceFamily family, int count, bool isRouted)
     {
-        (_lab, _directory) = (lab, directory);
-        _peer = lab.AddHost("peer", "10.0.0.1/24");
-        Host a = lab.AddHost("A", "10.0.0.2/24");
-        Host b = lab.AddHost("B", "10.0.0.3/24");
-        a.AddOwnAddress(s_service);
-        A = LabAgent.Create(a, LabAgent.NameA, b, LabAgent.NameB, redirection, directory, certificates);
-        B = LabAgent.Create(b, LabAgent.NameB, a, LabAgent.NameA, redirection, directory, certificates);
+        (_lab, _directory, Family, _isRouted) = (lab, directory, family, isRouted);
+        _peer = lab.AddHost("peer", "10.0.0.1/24", "fd00::1/64");
+        string[] names = [LabAgent.NameA, LabAgent.NameB, LabAgent.NameC];
+        Host[] hosts = [.. Enumerable.Range(0, count).Select(i => lab.AddHost(
+            $"{(char)('A' + i)}", isRouted ? $"10.{1 + i}.0.{2 + i}/24" : $"10.0.0.{2 + i}/24", isRouted ? $"fd00:{1 + i}::{2 + i}/64" : $"fd00::{2 + i}/64"))];
+        if (isRouted)
+            AddRouter([_peer, .. hosts]);
+        hosts[0].AddOwnAddress(Service);
+        Agents = [.. hosts.Select((host, i) => LabAgent.Create(host, names[i], redirection, directory, certificates))];
+        for (int i = 0; i < count; i++)
+        {
+            foreach (LabAgent other in Agents.Where(other => other != Agents[i]))
+                Agents[i].Meet(other.Host, other.Name, isRouted);
+        }
+
         _capture = _peer.StartCapture(Path.Combine(directory, "peer.pcapng"));
     }
 
-    public LabAgent A { get; }
+    public ServiceFamily Family { get; }
 
-    public LabAgent B { get; }
+    /// <summary>The service's address.</summary>
+    public IPAddress Service => (Family, _isRouted) switch
+    {
+        (ServiceFamily.IPv6, false) => s_service6,
+        (_, false) => s_service4,
+        (ServiceFamily.IPv6, true) => s_routedService6,
+        _ => s_routedService4,
+    };
+
+    /// <summary>Of all hosts.</summary>
+    public IReadOnlyList<LabAgent> Agents { get; }
+
+    public LabAgent A => Agents[0];
+
+    public LabAgent B => Agents[1];
+
+    /// <summary>Where there are three hosts.</summary>
+    public LabAgent C => Agents[2];
 
     /// <summary>The echo server on host A, if it was started.</summary>
     public EchoApplication? EchoA { get; private set; }
@@ -44,22 +74,31 @@ internal sealed class AgentLab : IAsyncDisposable
     /// <summary>The echo server on host B, if it was started.</summary>
     public EchoApplication? EchoB { get; private set; }
 
+    /// <summary>The echo server on host C, if it was started.</summary>
+    public EchoApplication? EchoC { get; private set; }
+
     /// <summary>On a memory file system.</summary>
     public string DirectoryPath => _directory;
 
     /// <summary>With the agents not started yet.</summary>
-    public static async Task<AgentLab> CreateAsync(LabCertificates certificates, string redirection = Forward) =>
-        new(await LabNetwork.CreateAsync(), Directory.CreateDirectory($"/dev/shm/tcpcp-test-{Guid.NewGuid():N}").FullName, redirection, certificates);
+    /// <param name="family">Of the connections; the agents speak IPv4 with each other.</param>
+    /// <param name="count">Of the hosts with an agent.</param>
+    public static async Task<AgentLab> CreateAsync(
+        LabCertificates certificates, string redirection = Forward, ServiceFamily family = ServiceFamily.IPv4, int count = 2) =>
+        new(await LabNetwork.CreateAsync(), Directory.CreateDirectory($"/dev/shm/tcpcp-test-{Guid.NewGuid():N}").FullName, redirection, certificates, family, count, isRouted: false);
 
-    /// <summary>With both agents ready.</summary>
-    /// <param name="configure">Changes configurations before.</param>
-    public static async Task<AgentLab> StartAsync(LabCertificates certificates, string redirection = Forward, Action<AgentLab>? configure = null)
+    /// <summary>With an echo server on both hosts, which are in subnets of their own, with the peer in a third one: a router is between them, and a tunnel between the agents.</summary>
+    /// <param name="mtu">Of all links but the peer's.</param>
+    /// <param name="peerMtu">Of the peer's link.</param>
+    public static async Task<AgentLab> StartRoutedWithEchoAsync(LabCertificates certificates, ServiceFamily family, int mtu, int peerMtu)
     {
-        AgentLab lab = await CreateAsync(certificates, redirection);
+        AgentLab lab = new(await LabNetwork.CreateAsync(new LabOptions { Mtu = mtu }), Directory.CreateDirectory($"/dev/shm/tcpcp-test-{Guid.NewGuid():N}").FullName, Forward,
+            certificates, family, count: 2, isRouted: true);
         try
         {
-            configure?.Invoke(lab);
-            await Task.WhenAll(lab.A.StartAsync(), lab.B.StartAsync());
+            lab._peer.Network.Links.SetMtu(Host.InterfaceName, peerMtu);
+            await Task.WhenAll(lab.Agents.Select(agent => agent.StartAsync()));
+            await lab.StartEchoesAsync();
             return lab;
         }
         catch
@@ -69,11 +108,32 @@ internal sealed class AgentLab : IAsyncDisposable
         }
     }
 
-    /// <summary>With both agents ready, and an echo server on both hosts.</summary>
-    /// <inheritdoc cref="StartAsync"/>
-    public static async Task<AgentLab> StartWithEchoAsync(LabCertificates certificates, string redirection = Forward, Action<AgentLab>? configure = null)
+    /// <summary>With all agents ready.</summary>
+    /// <param name="configure">Changes configurations before.</param>
+    /// <inheritdoc cref="CreateAsync"/>
+    public static async Task<AgentLab> StartAsync(LabCertificates certificates, string redirection = Forward, Action<AgentLab>? configure = null,
+        ServiceFamily family = ServiceFamily.IPv4, int count = 2)
     {
-        AgentLab lab = await StartAsync(certificates, redirection, configure);
+        AgentLab lab = await CreateAsync(certificates, redirection, family, count);
+        try
+        {
+            configure?.Invoke(lab);
+            await Task.WhenAll(lab.Agents.Select(agent => agent.StartAsync()));
+            return lab;
+        }
+        catch
+        {
+            await lab.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>With all agents ready, and an echo server on every host.</summary>
+    /// <inheritdoc cref="StartAsync"/>
+    public static async Task<AgentLab> StartWithEchoAsync(LabCertificates certificates, string redirection = Forward, Action<AgentLab>? configure = null,
+        ServiceFamily family = ServiceFamily.IPv4, int count = 2)
+    {
+        AgentLab lab = await StartAsync(certificates, redirection, configure, family, count);
         try
         {
             await lab.StartEchoesAsync();
@@ -86,11 +146,14 @@ internal sealed class AgentLab : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts an echo server on both hosts.</summary>
+    /// <summary>Starts an echo server on every host.</summary>
     public async Task StartEchoesAsync()
     {
-        EchoA = await EchoApplication.StartAsync(A, EchoApplication.Name, Port);
-        EchoB = await EchoApplication.StartAsync(B, EchoApplication.Name, Port);
+        bool isDual = Family != ServiceFamily.IPv4;
+        EchoA = await EchoApplication.StartAsync(A, EchoApplication.Name, Port, isDual);
+        EchoB = await EchoApplication.StartAsync(B, EchoApplication.Name, Port, isDual);
+        if (Agents.Count > 2)
+            EchoC = await EchoApplication.StartAsync(C, EchoApplication.Name, Port, isDual);
     }
 
     /// <summary>A host that takes no part.</summary>
@@ -99,17 +162,47 @@ internal sealed class AgentLab : IAsyncDisposable
     /// <summary>Connects the peer to the echo server; returns when bytes have come back.</summary>
     public async Task<EchoConversation> ConverseAsync(int bytesPerSecond = 2_000_000, int port = Port)
     {
-        EchoConversation conversation = EchoConversation.Start(_peer, new IPEndPoint(s_service, port), bytesPerSecond);
+        EchoConversation conversation = EchoConversation.Start(_peer, new IPEndPoint(Service, port), bytesPerSecond);
         _conversations.Add(conversation);
         await conversation.ProgressAsync(1);
         return conversation;
+    }
+
+    /// <summary>Connects the peer to the echo server, hears a few bytes back, and closes; again and again, until it is stopped.</summary>
+    /// <returns>How often.</returns>
+    /// <exception cref="SocketException">A connection was refused, or reset.</exception>
+    public async Task<int> ComeAndGoAsync(CancellationToken stop)
+    {
+        int count = 0;
+        byte[] buffer = new byte[8];
+        for (; !stop.IsCancellationRequested; count++)
+        {
+            using Socket socket = _peer.Run(() => new Socket(Service.AddressFamily, SocketType.Stream, ProtocolType.Tcp));
+            await socket.ConnectAsync(new IPEndPoint(Service, Port)).WaitAsync(TimeSpan.FromSeconds(30), CancellationToken.None);
+            for (int turn = 0; turn < 5; turn++)
+            {
+                await socket.SendAsync(buffer);
+                for (int read = 0; read < buffer.Length;)
+                {
+                    int length = await socket.ReceiveAsync(buffer).WaitAsync(TimeSpan.FromSeconds(30), CancellationToken.None);
+                    Assert.NotEqual(0, length);
+                    read += length;
+                }
+
+                await Task.Delay(TimeSpan.FromMilliseconds(5), CancellationToken.None);
+            }
+
+            socket.Shutdown(SocketShutdown.Both);
+        }
+
+        return count;
     }
 
     /// <summary>Connects the peer to whatever serves.</summary>
     public Socket Connect() => _peer.Run(() =>
     {
         Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 60_000, SendTimeout = 60_000 };
-        socket.Connect(new IPEndPoint(s_service, Port));
+        socket.Connect(new IPEndPoint(Service, Port));
         return socket;
     });
 
@@ -123,7 +216,7 @@ internal sealed class AgentLab : IAsyncDisposable
             try
             {
                 socket.Bind(new IPEndPoint(_peer.IPv4, port));
-                await socket.ConnectAsync(new IPEndPoint(s_service, Port)).WaitAsync(TimeSpan.FromSeconds(30));
+                await socket.ConnectAsync(new IPEndPoint(Service, Port)).WaitAsync(TimeSpan.FromSeconds(30));
                 return socket;
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
@@ -142,21 +235,22 @@ internal sealed class AgentLab : IAsyncDisposable
         await Task.WhenAll(Enumerable.Range(0, count).Select(_ => ConverseAsync(bytesPerSecond, port)));
 
     /// <summary>Ends the conversations: all that the peer sent has come back, it noticed nothing, and nothing of a pass is left on a host.</summary>
-    public async Task FinishAsync()
+    /// <param name="others">How many connections it has had besides.</param>
+    public async Task FinishAsync(int others = 0)
     {
         try
         {
             await Task.WhenAll(_conversations.Select(conversation => conversation.ProgressAsync(20_000)));
+            await Task.WhenAll(_conversations.Select(conversation => conversation.FinishAsync()));
         }
         catch (Exception e)
         {
-            throw new InvalidOperationException($"{e.Message} {A.Log} {B.Log}", e);
+            throw new InvalidOperationException($"{e.Message} {string.Join(' ', Agents.Select(agent => agent.Log))}", e);
         }
 
-        await Task.WhenAll(_conversations.Select(conversation => conversation.FinishAsync()));
         await AssertNothingIsLeftAsync();
         IReadOnlyList<ConnectionReport> reports = await JudgeAsync();
-        Assert.Equal(_conversations.Count, reports.Count);
+        Assert.Equal(_conversations.Count, reports.Count - others);
         AssertClean(reports);
     }
 
@@ -169,7 +263,7 @@ internal sealed class AgentLab : IAsyncDisposable
     /// <summary>No closed gate, no open pass.</summary>
     public async Task AssertNothingIsLeftAsync()
     {
-        foreach (LabAgent agent in (LabAgent[])[A, B])
+        foreach (LabAgent agent in Agents.Where(agent => agent.IsRunning))
         {
             await Eventually.True(() => agent.ClosedGates == 0);
             await Eventually.True(async () => (await agent.OpenPassesAsync()).Count == 0);
@@ -181,24 +275,54 @@ internal sealed class AgentLab : IAsyncDisposable
     {
         await _capture.StopAsync();
         Assert.Equal(0, _capture.Drops);
-        CaptureReport report = CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = _peer.IPv4, IsStrict = true });
+        CaptureReport report = CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = Family == ServiceFamily.IPv6 ? _peer.IPv6 : _peer.IPv4, IsStrict = true });
         Assert.Equal([], report.Holes);
         return report.Connections;
+    }
+
+    // It is in all subnets; who begins one has the address 254 there.
+    private void AddRouter(IReadOnlyList<Host> hosts)
+    {
+        string[] addresses = [.. hosts.SelectMany((_, i) => (string[])[$"10.{i}.0.254/24", i == 0 ? "fd00::254/64" : $"fd00:{i}::254/64"])];
+        Host router = _lab.AddHost("router", addresses);
+        router.Run(() =>
+        {
+            Sysctl.Write("net/ipv4/ip_forward", "1");
+            Sysctl.Write("net/ipv6/conf/all/forwarding", "1");
+            Sysctl.Write("net/ipv4/conf/all/send_redirects", "0");
+            Sysctl.Write($"net/ipv4/conf/{Host.InterfaceName}/send_redirects", "0");
+        });
+        for (int i = 0; i < hosts.Count; i++)
+        {
+            hosts[i].Run(() => Sysctl.Write($"net/ipv6/conf/{Host.InterfaceName}/accept_redirects", "0"));
+            hosts[i].Network.Routes.Add(Route.Default(IPAddress.Parse($"10.{i}.0.254")));
+            hosts[i].Network.Routes.Add(Route.Default(IPAddress.Parse(i == 0 ? "fd00::254" : $"fd00:{i}::254")));
+        }
     }
 
     public async ValueTask DisposeAsync()
     {
         foreach (EchoConversation conversation in _conversations)
             conversation.Dispose();
-        foreach (EchoApplication? echo in (EchoApplication?[])[EchoA, EchoB])
+        foreach (EchoApplication? echo in (EchoApplication?[])[EchoA, EchoB, EchoC])
         {
             if (echo is not null)
                 await echo.DisposeAsync();
         }
 
-        await A.DisposeAsync();
-        await B.DisposeAsync();
+        foreach (LabAgent agent in Agents)
+            await agent.DisposeAsync();
         await _lab.DisposeAsync();
         Directory.Delete(_directory, recursive: true);
     }
+}
+
+/// <summary>What the service listens with and the peer connects by.</summary>
+public enum ServiceFamily
+{
+    IPv4,
+    IPv6,
+
+    /// <summary>IPv4 on an IPv6 socket.</summary>
+    Mapped,
 }

@@ -24,6 +24,9 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
     /// <summary>Happens while it looks at what comes.</summary>
     public Func<Task>? Examining { get; set; }
 
+    /// <summary>Happens before it lets connections go: the destination is ready, and nothing has changed.</summary>
+    public Func<Task>? Quiescing { get; set; }
+
     /// <summary>Why its connections cannot go now; null: they can.</summary>
     public string? Reluctance { get; set; }
 
@@ -37,7 +40,8 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
     public int Count => _connections.Count;
 
     /// <param name="port">Where it takes connections of peers; 0: only those that come from other hosts.</param>
-    public static async Task<EchoApplication> StartAsync(LabAgent agent, string name, int port = 0, AddressFamily family = AddressFamily.InterNetwork)
+    /// <param name="isDual">Its listener takes IPv6, and IPv4 as v4-mapped; else IPv4 alone.</param>
+    public static async Task<EchoApplication> StartAsync(LabAgent agent, string name, int port = 0, bool isDual = false)
     {
         EchoApplication application = new(await AgentClient.ConnectAsync(new AgentClientOptions { Path = agent.SocketPath, Program = name }), name);
         await application._agent.RegisterAsync(name, application);
@@ -45,8 +49,10 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
         {
             application._listener = agent.Host.Run(() =>
             {
-                Socket listener = new(family, SocketType.Stream, ProtocolType.Tcp);
-                listener.Bind(new IPEndPoint(family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, port));
+                Socket listener = new(isDual ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                if (isDual)
+                    listener.DualMode = true;
+                listener.Bind(new IPEndPoint(isDual ? IPAddress.IPv6Any : IPAddress.Any, port));
                 listener.Listen();
                 return listener;
             });
@@ -84,6 +90,8 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
                     throw new InvalidOperationException(reluctance);
                 if (group.Any(one => NameOf(one.Key) == Reluctant))
                     throw new InvalidOperationException($"{Reluctant} is reluctant.");
+                if (Quiescing is { } quiescing)
+                    await quiescing();
                 await Task.WhenAll(group.Select(one => one.Value.StopAsync()));
                 return default;
             },

@@ -37,7 +37,7 @@ public sealed class ForwardedEndsTests(LabCertificates certificates)
         await using AgentLab lab = await StartAsync(packetSwitch: packetSwitch);
         Socket peer = await lab.ConnectFromAsync(PeerPort);
         FourTuple connection = AgentLab.NameOf(peer);
-        await PassAsync(lab.A, lab.B, connection);
+        await lab.A.PassAsync(connection, lab.B);
         Assert.Equal([connection], lab.A.Forwarded);
         await EndAsync(lab, peer, end);
         await Eventually.True(() => lab.A.Forwarded.Count == 0);
@@ -54,7 +54,7 @@ public sealed class ForwardedEndsTests(LabCertificates certificates)
         await using AgentLab lab = await StartAsync();
         Socket peer = lab.Connect();
         FourTuple connection = AgentLab.NameOf(peer);
-        await PassAsync(lab.A, lab.B, connection);
+        await lab.A.PassAsync(connection, lab.B);
         await EndAsync(lab, peer, End.ByApplication);
         await Eventually.True(() => lab.B.StateOf(connection) == TcpState.TimeWait);
         await Task.Delay(TimeSpan.FromSeconds(2.5), TestContext.Current.CancellationToken); // the owner looks every second
@@ -73,7 +73,7 @@ public sealed class ForwardedEndsTests(LabCertificates certificates)
         await using AgentLab lab = await StartAsync();
         Socket peer = lab.Connect();
         FourTuple connection = AgentLab.NameOf(peer);
-        await PassAsync(lab.A, lab.B, connection);
+        await lab.A.PassAsync(connection, lab.B);
         await lab.A.KillAsync();
         await EndAsync(lab, peer, End.ByPeersReset);
         Assert.Equal([connection], lab.A.Forwarded);
@@ -88,8 +88,8 @@ public sealed class ForwardedEndsTests(LabCertificates certificates)
         Socket peer = lab.Connect();
         FourTuple connection = AgentLab.NameOf(peer);
         EchoConversation living = await lab.ConverseAsync();
-        await PassAsync(lab.A, lab.B, connection);
-        await PassAsync(lab.A, lab.B, living.Connection);
+        await lab.A.PassAsync(connection, lab.B);
+        await lab.A.PassAsync(living.Connection, lab.B);
         await lab.B.KillAsync();
         await EndAsync(lab, peer, End.ByPeersReset);
         await lab.B.StartAsync();
@@ -108,7 +108,7 @@ public sealed class ForwardedEndsTests(LabCertificates certificates)
         await using AgentLab lab = await StartAsync();
         await LabCertificates.MakeAsync("host", "host-c", "--authority", certificates.AuthorityDirectory, "--out", Path.Combine(lab.DirectoryPath, "host-c"));
         EchoConversation conversation = await lab.ConverseAsync();
-        await PassAsync(lab.A, lab.B, conversation.Connection);
+        await lab.A.PassAsync(conversation.Connection, lab.B);
 
         using HostRelay relay = HostRelay.Start(lab.B.Host, new IPEndPoint(lab.A.Host.IPv4, 7300));
         using DestinationChannel owner = ChannelBy(relay, certificates.FileOf(LabAgent.NameB), certificates.KeyOf(LabAgent.NameB));
@@ -121,9 +121,9 @@ public sealed class ForwardedEndsTests(LabCertificates certificates)
         Assert.Equal([first.Connection], lab.A.Forwarded);
 
         await conversation.ProgressAsync(200_000);
-        await PassAsync(lab.B, lab.A, conversation.Connection);
+        await lab.B.PassAsync(conversation.Connection, lab.A);
         Assert.Empty(await owner.EndForwardedAsync([first], TestContext.Current.CancellationToken));
-        await PassAsync(lab.A, lab.B, conversation.Connection);
+        await lab.A.PassAsync(conversation.Connection, lab.B);
         Assert.Equal([first.Connection], await owner.EndForwardedAsync([first], TestContext.Current.CancellationToken));
         Assert.Equal([first.Connection], lab.A.Forwarded);
         await conversation.ProgressAsync(200_000);
@@ -155,14 +155,6 @@ public sealed class ForwardedEndsTests(LabCertificates certificates)
         foreach (LabAgent agent in (LabAgent[])[lab.A, lab.B])
             agent.Configuration["packet-switch"] = packetSwitch;
     });
-
-    private static async Task PassAsync(LabAgent from, LabAgent to, FourTuple connection)
-    {
-        await Eventually.True(() => from.Owns(connection));
-        (int exitCode, string output, string error) = await from.RunAsync("pass", $"{connection}", "--to", to.Name);
-        Assert.True(exitCode == 0, output + error + from.Log);
-        await Eventually.True(() => to.Owns(connection) && !from.Owns(connection));
-    }
 
     private static async Task EndAsync(AgentLab lab, Socket peer, End end)
     {

@@ -54,22 +54,30 @@ internal sealed class LabAgent : IAsyncDisposable
     /// <summary>The agent that runs now.</summary>
     public ChildProcess Process => _process!;
 
+    public bool IsRunning => _process is not null;
+
     /// <summary>What it and those before it have logged.</summary>
     public string Log => string.Concat(_earlierLogs) + _process?.Output!.Text + _process?.ErrorOutput!.Text;
 
     /// <param name="directory">On a memory file system.</param>
-    public static LabAgent Create(Host host, string name, Host other, string otherName, string redirection, string directory, LabCertificates certificates) =>
+    public static LabAgent Create(Host host, string name, Host other, string otherName, string redirection, string directory, LabCertificates certificates)
+    {
+        LabAgent agent = Create(host, name, redirection, directory, certificates);
+        agent.Meet(other, otherName);
+        return agent;
+    }
+
+    /// <summary>An agent that knows no other.</summary>
+    /// <inheritdoc cref="Create(Host, string, Host, string, string, string, LabCertificates)"/>
+    public static LabAgent Create(Host host, string name, string redirection, string directory, LabCertificates certificates) =>
         new(host, name, Directory.CreateDirectory(Path.Combine(directory, name)).FullName, new JsonObject
         {
             ["name"] = name,
             ["interface"] = Host.InterfaceName,
             ["listen"] = $"{host.IPv4}:7300",
             ["certificate"] = new JsonObject { ["file"] = certificates.FileOf(name), ["key"] = certificates.KeyOf(name), ["authority"] = certificates.Authority },
-            ["destinations"] = new JsonObject { [otherName] = new JsonObject { ["address"] = $"{other.IPv4}:7300" } },
-            ["policy"] = new JsonArray(new JsonObject
-            {
-                ["origin"] = otherName, ["applications"] = new JsonArray("*"), ["addresses"] = new JsonArray("*"), ["ports"] = new JsonArray("*"),
-            }),
+            ["destinations"] = new JsonObject(),
+            ["policy"] = new JsonArray(),
             ["redirection"] = redirection,
             ["packet-switch"] = System.Environment.GetEnvironmentVariable("TCPCP_TEST_SWITCH") ?? "auto",
             ["local"] = new JsonObject
@@ -98,6 +106,22 @@ internal sealed class LabAgent : IAsyncDisposable
             ["bounds"] = new JsonObject { ["resolve-longest"] = "200ms" },
             ["log-level"] = "debug",
         });
+
+    /// <summary>From its next start on it passes connections to another agent, and takes those that come from there.</summary>
+    /// <param name="byTunnel">Packets go through a tunnel to there.</param>
+    public void Meet(Host other, string name, bool byTunnel = false)
+    {
+        Configuration["destinations"]![name] = new JsonObject
+        {
+            ["address"] = $"{other.IPv4}:7300", ["packets"] = new JsonArray([.. other.Addresses.Select(address => JsonValue.Create($"{address}"))]),
+        };
+        if (byTunnel)
+            Configuration["destinations"]![name]!["tunnel"] = "vxlan";
+        Configuration["policy"]!.AsArray().Add(new JsonObject
+        {
+            ["origin"] = name, ["applications"] = new JsonArray("*"), ["addresses"] = new JsonArray("*"), ["ports"] = new JsonArray("*"),
+        });
+    }
 
     /// <summary>Starts the agent, and returns when it is ready.</summary>
     public async Task StartAsync()
@@ -179,6 +203,15 @@ internal sealed class LabAgent : IAsyncDisposable
     {
         await using AgentClient client = await AgentClient.ConnectAsync(new AgentClientOptions { Path = SocketPath });
         return await client.ListPassesAsync(inDoubtOnly);
+    }
+
+    /// <summary>Passes a connection; returns when the other host alone has it.</summary>
+    public async Task PassAsync(FourTuple connection, LabAgent to)
+    {
+        await Eventually.True(() => Owns(connection));
+        (int exitCode, string output, string error) = await RunAsync("pass", $"{connection}", "--to", to.Name);
+        Assert.True(exitCode == 0, output + error + Log + to.Log);
+        await Eventually.True(() => to.Owns(connection) && !Owns(connection));
     }
 
     /// <summary>Whether a program of this host has a live connection of that name.</summary>

@@ -17,9 +17,8 @@ public sealed class LabCertificates : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await MakeAsync("authority", "--out", _directory);
-        await MakeAsync("host", LabAgent.NameA, "--authority", _directory, "--out", Path.Combine(_directory, LabAgent.NameA));
-        foreach (string name in (string[])[LabAgent.NameB, LabAgent.NameC, LabAgent.NameGateway])
-            await MakeAsync("host", name, "--authority", _directory, "--out", Path.Combine(_directory, name));
+        foreach (string agent in (string[])[LabAgent.NameA, LabAgent.NameB, LabAgent.NameC, LabAgent.NameGateway])
+            await MakeAsync("host", agent, "--authority", _directory, "--out", Path.Combine(_directory, agent));
     }
 
     public ValueTask DisposeAsync()

@@ -180,7 +180,7 @@ internal sealed class RedirectedLab : IAsyncDisposable
         {
             configure(lab);
             await Task.WhenAll(lab.Agents.Append(lab.Redirector).OfType<LabAgent>().Select(agent => agent.StartAsync()));
-            lab.Echoes = await Task.WhenAll(lab.Agents.Select(agent => EchoApplication.StartAsync(agent, EchoApplication.Name, Port, lab._family)));
+            lab.Echoes = await Task.WhenAll(lab.Agents.Select(agent => EchoApplication.StartAsync(agent, EchoApplication.Name, Port, isDual: lab._family == AddressFamily.InterNetworkV6)));
             return lab;
         }
         catch

@@ -1,0 +1,121 @@
+using System.Net;
+using Tcpcp.Agent.Link;
+using Tcpcp.Agent.Redirection;
+using Tcpcp.Core;
+using Tcpcp.Linux;
+using Tcpcp.Linux.Diagnostics;
+using Tcpcp.Linux.Nftables;
+
+namespace Tcpcp.Agent.Hosting;
+
+/// <summary>
+/// The end of a drain to one host: a service address all of whose connections are there goes there too, and what forwards them is not needed any more. Until that
+/// host has the address nothing that counts has changed: if this agent dies, or the other one does not answer, the same order may be given again.
+/// </summary>
+/// <remarks>
+/// First new connections are stopped (their SYNs are dropped, and come again), and those are passed that were made meanwhile; then the other host adds and announces the
+/// address; then this one gives it up, and forwards what still comes from neighbours that have not heard of it, until nothing comes.
+/// </remarks>
+/// <param name="pass">Passes connections to that host.</param>
+internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationChannel destination, IPAddress address, Func<IReadOnlyList<FourTuple>, Task> pass)
+{
+    private const int Attempts = 3; // of passing one connection
+
+    private static readonly TimeSpan s_emptyTime = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_quietTime = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_convergence = TimeSpan.FromSeconds(5);
+
+    private string Name => destination.Destination.Name;
+
+    /// <returns>Null: the address has moved. Else why it stays.</returns>
+    public async Task<string?> RunAsync(CancellationToken stop)
+    {
+        try
+        {
+            string? obstacle = FindObstacle() ?? await AskAsync(isQuestion: true, stop);
+            if (obstacle is not null)
+                return obstacle;
+            using NewConnectionStop noNewOnes = NewConnectionStop.Begin(address);
+            obstacle = await EmptyAsync(stop) ?? FindObstacle() ?? await AskAsync(isQuestion: false, stop);
+            if (obstacle is not null)
+                return obstacle;
+            forward.GiveUpAddress(address);
+            await ForwardTheRestAsync();
+            return null;
+        }
+        catch (OperationCanceledException)
+        {
+            return "The drain was stopped before its turn came.";
+        }
+        catch (Exception e) when (e is LinkException or KernelException or NftablesException)
+        {
+            return $"{e.Message} Give the order again: it is not known whether {Name} has taken the address.";
+        }
+    }
+
+    private string? FindObstacle()
+    {
+        if (!forward.ServiceAddresses().Contains(address))
+            return $"{address} is not an address of its own (/32 or /128) on {agent.Configuration.Interface}: it cannot move to another host.";
+        OtherHost host = agent.Host.FindHost(Name)!;
+        if (host.TunnelTo is not null)
+            return $"{Name} is reached by a tunnel: an address moves on one layer 2 only.";
+        FourTuple[] elsewhere = [.. forward.Entries.List().Where(one => one.Connection.Local.Address.Equals(address) && !host.Addresses.Contains(one.NextHop)).Select(one => one.Connection)];
+        return elsewhere.Length == 0 ? null
+            : $"The packets of {elsewhere.Length} of its connections are forwarded to another host than {Name}: {elsewhere[0]}. Pass them to {Name}, or home, first.";
+    }
+
+    private Task<string?> AskAsync(bool isQuestion, CancellationToken stop) => destination.TakeAddressAsync(address, Ports(), isQuestion, stop);
+
+    // Where new connections come: what listens at the address, and what its connections have.
+    private int[] Ports() =>
+    [
+        .. agent.Host.Sockets.List(TcpState.Listen).Select(listener => listener.Connection.Local).Where(local => local.Address.Equals(address)).Select(local => local.Port)
+            .Concat(forward.Entries.List().Select(one => one.Connection.Local).Where(local => local.Address.Equals(address)).Select(local => local.Port)).Distinct(),
+    ];
+
+    // Connections that were made since the drain began are passed; handshakes come to an end.
+    private async Task<string?> EmptyAsync(CancellationToken stop)
+    {
+        Dictionary<FourTuple, int> attempts = [];
+        long began = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            ListedSocket[] left = [.. Left()];
+            if (left.Length == 0)
+                return null;
+            if (TimeProvider.System.GetElapsedTime(began) > s_emptyTime || left.Any(socket => attempts.GetValueOrDefault(socket.Connection) > Attempts))
+                return $"{left.Length} of its connections could not be passed and stay here: {string.Join(", ", left.Take(3).Select(socket => $"{socket.Connection} ({socket.State})"))}.";
+            FourTuple[] ready = [.. left.Where(socket => socket.Inode != 0 && socket.State != TcpState.SynReceived).Select(socket => socket.Connection)];
+            foreach (FourTuple connection in ready)
+                attempts[connection] = attempts.GetValueOrDefault(connection) + 1;
+            if (ready.Length > 0)
+                await pass(ready);
+            await Task.Delay(s_look, stop);
+        }
+    }
+
+    // What would be cut off. In the last states nobody here has anything to say any more.
+    private IEnumerable<ListedSocket> Left() => agent.Host.Sockets.List().Concat(agent.Host.Sockets.List(TcpState.SynReceived)).Where(socket =>
+        socket.Connection.Local.Address.Equals(address) && (socket.Inode != 0 || socket.State is not (TcpState.FinWait2 or TcpState.Closing or TcpState.LastAck))
+        && socket.State != TcpState.TimeWait);
+
+    // Neighbours that have missed the announcement send here for a while.
+    private async Task ForwardTheRestAsync()
+    {
+        long began = TimeProvider.System.GetTimestamp();
+        long before = -1;
+        while (forward.CountForwarded(address) is var now && now != before)
+        {
+            if (TimeProvider.System.GetElapsedTime(began) > s_convergence)
+                return; // the entries go with the connections
+            if (before >= 0)
+                await AskAsync(isQuestion: false, CancellationToken.None); // announces it again
+            before = now;
+            await Task.Delay(s_quietTime);
+        }
+
+        forward.Entries.Remove([.. forward.Entries.List().Select(one => one.Connection).Where(connection => connection.Local.Address.Equals(address))]);
+    }
+}

@@ -1,0 +1,136 @@
+using System.Net;
+using System.Text.Json;
+using Tcpcp.Lab;
+
+namespace Tcpcp.EndToEnd.Tests.Agents;
+
+/// <summary><c>tcpcp drain --take-addresses</c>: connection by connection while the address stays, and the address at the end.</summary>
+public sealed class AddressMoveTests(LabCertificates certificates)
+{
+    private const int Many = 50;
+    private const int BytesPerSecond = 100_000;
+    private const int Comers = 4;
+
+    [Theory]
+    [InlineData(ServiceFamily.IPv4)]
+    [InlineData(ServiceFamily.IPv6)]
+    public async Task All_go_on_and_new_ones_come_when_the_host_is_switched_off(ServiceFamily family)
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, family: family);
+        IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(Many, BytesPerSecond);
+        using CancellationTokenSource stop = new();
+        Task<int>[] comers = [.. Enumerable.Range(0, Comers).Select(_ => Task.Run(() => lab.ComeAndGoAsync(stop.Token)))];
+
+        (int exitCode, string output, string error) = await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
+        Assert.True(output.Contains($"{lab.Service} moved to {LabAgent.NameB}.", StringComparison.Ordinal), $"{exitCode} {output}{error}{lab.A.Log}{lab.B.Log}");
+        Assert.False(HasAddress(lab.A.Host, lab.Service));
+        Assert.True(HasAddress(lab.B.Host, lab.Service));
+        Assert.Empty(lab.A.Forwarded);
+        Assert.All(conversations, conversation => Assert.True(lab.B.Owns(conversation.Connection)));
+
+        await lab.A.KillAsync();
+        lab.A.Host.Network.Links.SetDown(Host.InterfaceName);
+        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(50_000)));
+        await stop.CancelAsync();
+        int others = (await Task.WhenAll(comers)).Sum();
+        Assert.True(others > Comers);
+        await lab.FinishAsync(others);
+    }
+
+    [Fact]
+    public async Task At_its_new_home_connections_are_forwarded_and_come_back_as_before()
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates);
+        EchoConversation conversation = await lab.ConverseAsync();
+        JsonElement[] reports = [.. await lab.A.JsonAsync(0, "drain", "--to", LabAgent.NameB, "--take-addresses")];
+        Assert.Equal($"{lab.Service}", reports[^1].GetProperty("address").GetString());
+        Assert.Equal("None", reports[^1].GetProperty("failure").GetString());
+
+        EchoConversation other = await lab.ConverseAsync();
+        Assert.True(lab.B.Owns(other.Connection));
+        foreach (EchoConversation one in (EchoConversation[])[conversation, other])
+        {
+            await lab.B.PassAsync(one.Connection, lab.A);
+            await one.ProgressAsync(100_000);
+            Assert.Equal([one.Connection], lab.B.Forwarded);
+            await lab.A.PassAsync(one.Connection, lab.B);
+            await one.ProgressAsync(100_000);
+        }
+
+        await lab.B.RunAsync("drain", "--to", LabAgent.NameA, "--take-addresses");
+        Assert.True(HasAddress(lab.A.Host, lab.Service));
+        await lab.FinishAsync();
+    }
+
+    [Fact]
+    public async Task With_a_connection_that_cannot_go_the_address_stays_and_both_are_named_and_the_order_may_be_given_again()
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates);
+        IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(4, BytesPerSecond);
+        lab.EchoA!.Reluctant = conversations[1].Connection;
+        (int exitCode, string output, _) = await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
+        Assert.Equal(1, exitCode);
+        Assert.Contains($"{lab.Service} stays: 1 of its connections could not be passed and stay here: {conversations[1].Connection}", output, StringComparison.Ordinal);
+        Assert.True(HasAddress(lab.A.Host, lab.Service));
+        Assert.False(HasAddress(lab.B.Host, lab.Service));
+        EchoConversation later = await lab.ConverseAsync(BytesPerSecond); // new ones come here as before
+        Assert.True(lab.A.Owns(later.Connection));
+
+        lab.EchoA.Reluctant = null;
+        Assert.Equal(0, (await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses")).ExitCode);
+        Assert.True(HasAddress(lab.B.Host, lab.Service));
+        await lab.FinishAsync();
+    }
+
+    [Fact]
+    public async Task When_the_agent_dies_meanwhile_new_connections_come_here_again_and_the_order_may_be_given_again()
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates);
+        await lab.ConverseManyAsync(2, BytesPerSecond);
+        int asked = 0;
+        lab.EchoA!.Quiescing = async () =>
+        {
+            int number = Interlocked.Increment(ref asked);
+            if (number == 1)
+                throw new InvalidOperationException("Not now."); // in the drain itself, which passes the other one
+            if (number > 2)
+                await lab.A.KillAsync();
+        };
+        await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
+        Assert.False(lab.A.IsRunning);
+        lab.EchoA.Quiescing = null;
+        await lab.A.StartAsync();
+        EchoConversation later = await lab.ConverseAsync(BytesPerSecond);
+        Assert.True(lab.A.Owns(later.Connection));
+        await Eventually.True(async () => (await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses")).ExitCode == 0);
+        Assert.True(HasAddress(lab.B.Host, lab.Service));
+        Assert.False(HasAddress(lab.A.Host, lab.Service));
+        await lab.FinishAsync();
+    }
+
+    [Fact]
+    public async Task Where_nobody_listens_the_address_does_not_go()
+    {
+        await using AgentLab lab = await AgentLab.StartAsync(certificates);
+        await using EchoApplication a = await EchoApplication.StartAsync(lab.A, EchoApplication.Name, AgentLab.Port);
+        await using EchoApplication b = await EchoApplication.StartAsync(lab.B, EchoApplication.Name);
+        await lab.ConverseAsync();
+        (int exitCode, string output, _) = await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
+        Assert.Equal(1, exitCode);
+        Assert.Contains($"{lab.Service} stays: Nobody listens there at {lab.Service}, port {AgentLab.Port}", output, StringComparison.Ordinal);
+        Assert.Equal((0, 1), (a.Count, b.Count));
+        await lab.FinishAsync();
+    }
+
+    [Fact]
+    public async Task With_several_destinations_or_takeover_it_is_refused()
+    {
+        await using AgentLab lab = await AgentLab.StartAsync(certificates, AgentLab.Takeover);
+        (int exitCode, _, string error) = await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("\"redirection\": \"forward\"", error, StringComparison.Ordinal);
+        Assert.Contains("one agent", (await lab.A.RunAsync("drain", "--to", $"{LabAgent.NameB},{LabAgent.NameC}", "--take-addresses")).Error, StringComparison.Ordinal);
+    }
+
+    private static bool HasAddress(Host host, IPAddress address) => host.Network.Addresses.List().Any(assigned => assigned.Address.Address.Equals(address));
+}
