@@ -34,6 +34,8 @@ internal sealed class AgentLab : IAsyncDisposable
         _capture = _peer.StartCapture(Path.Combine(directory, "peer.pcapng"));
     }
 
+    public Host Peer => _peer;
+
     public LabAgent A { get; }
 
     public LabAgent B { get; }
