@@ -49,6 +49,8 @@ internal sealed class AgentLab : IAsyncDisposable
 
     public ServiceFamily Family { get; }
 
+    public Host Peer => _peer;
+
     /// <summary>The service's address.</summary>
     public IPAddress Service => (Family, _isRouted) switch
     {
