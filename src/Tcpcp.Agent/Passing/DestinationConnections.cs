@@ -13,6 +13,7 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
 {
     private readonly List<DormantConnection?> _dormant = [];
     private readonly List<SafeHandle?> _awake = [];
+    private readonly Dictionary<SafeHandle, Socket> _adopted = []; // whose handles have a socket already: a second one would share it, and the first one's finalizer close it
     private readonly HashSet<FourTuple> _closedGates = [];
     private bool _isRecovered;
 
@@ -82,6 +83,7 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
             {
                 if (_dormant.Count < held.Count && held[_dormant.Count] is { } socket)
                 {
+                    _adopted[socket.SafeHandle] = socket;
                     _dormant.Add(DormantConnection.Adopt(socket.SafeHandle, snapshot, host.Gate));
                     continue;
                 }
@@ -192,8 +194,9 @@ internal sealed class DestinationConnections(HostServices host, IReadOnlyList<Fo
     /// <summary>The sockets that live, for the application; null stands for one that ended.</summary>
     public IReadOnlyList<Socket?> TakeSockets()
     {
-        Socket?[] sockets = [.. _awake.Select(handle => handle is null ? null : RawSocketHandle.SocketOf(handle))];
+        Socket?[] sockets = [.. _awake.Select(handle => handle is null ? null : _adopted.GetValueOrDefault(handle) ?? RawSocketHandle.SocketOf(handle))];
         _awake.Clear();
+        _adopted.Clear();
         return sockets;
     }
 
