@@ -14,6 +14,8 @@ esac
 . eng/build.sh
 need "libnftables1:/usr/lib/*/libnftables.so.1" tcpdump:tcpdump curl:curl gcc:gcc clang-14:clang-14 netcat-openbsd:nc socat:socat python3:/usr/bin/python3
 build_quietly dotnet build tcpcp.slnx -v q -nologo || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+build_tcpcp || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+export TCPCP_TEST_COMMAND=$tcpcp # the tests start agents by the hundred: the one binary is ready at once
 passed=0 failed=0 skipped=0
 results=$(mktemp -d)
 computing=

@@ -2,12 +2,13 @@ using Tcpcp.Linux.Processes;
 
 namespace Tcpcp.EndToEnd.Tests;
 
-/// <summary>The built command, run as a user runs it.</summary>
+/// <summary>The built command, run as a user runs it: the one binary if TCPCP_TEST_COMMAND names it, as test.sh does; else what the build has made, which starts slowly.</summary>
 internal static class Command
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(90);
 
-    public static string Path => System.IO.Path.Combine(AppContext.BaseDirectory, "Tcpcp.Cli");
+    public static string Path { get; } = Environment.GetEnvironmentVariable("TCPCP_TEST_COMMAND") is { Length: > 0 } binary ? binary
+        : System.IO.Path.Combine(AppContext.BaseDirectory, "Tcpcp.Cli");
 
     public static Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments) => RunProgramAsync(Path, arguments);
 

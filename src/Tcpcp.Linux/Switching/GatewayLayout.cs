@@ -6,7 +6,7 @@ namespace Tcpcp.Linux.Switching;
 
 /// <summary>A service's address and port: <c>struct service</c> in bpf/gateway.c.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal struct BpfService
+internal struct BpfService : IEquatable<BpfService>
 {
     public AddressBytes Address;
     public ushort Port; // network byte order
@@ -19,6 +19,20 @@ internal struct BpfService
         service.Address.TryWriteBytes(key.Address, out _);
         return key;
     }
+
+    // Not the framework's own, which inline arrays do not have.
+    public readonly bool Equals(BpfService other) => Bytes(in this).SequenceEqual(Bytes(in other));
+
+    public override readonly bool Equals(object? obj) => obj is BpfService other && Equals(other);
+
+    public override readonly int GetHashCode()
+    {
+        HashCode hash = default;
+        hash.AddBytes(Bytes(in this));
+        return hash.ToHashCode();
+    }
+
+    private static ReadOnlySpan<byte> Bytes(in BpfService key) => MemoryMarshal.AsBytes(new ReadOnlySpan<BpfService>(in key));
 }
 
 /// <summary><c>struct entry</c>.</summary>

@@ -97,7 +97,7 @@ public sealed class AddressMoveTests(LabCertificates certificates)
                 await lab.A.KillAsync();
         };
         await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
-        Assert.False(lab.A.IsRunning);
+        await Eventually.True(() => !lab.A.IsRunning);
         lab.EchoA.Quiescing = null;
         await lab.A.StartAsync();
         EchoConversation later = await lab.ConverseAsync(BytesPerSecond);

@@ -80,7 +80,7 @@ public sealed class ObservationTests(ObservedLab observed) : IClassFixture<Obser
         Assert.Equal((LabAgent.NameA, LabAgent.NameB), (pass.Agent, take.Agent));
         Assert.Equal(pass.Id, take.Parent);
         Assert.All((ExportedSpan[])[pass, take], span => Assert.Equal(($"{observed.Connection}", observed.PassId), (span.Attributes["connection"], span.Attributes["pass"])));
-        Assert.Equal(["Offered", "Begun", "Quiesced", "Frozen", "Captured", "SendingRecorded", "Sent", "Released", "Done"], StepsOf(pass));
+        Assert.Equal(["Offered", "Begun", "Quiesced", "Diverted", "Frozen", "Captured", "SendingRecorded", "Sent", "Released", "Done"], StepsOf(pass));
         Assert.Equal(["Ready", "Received", "Restored", "Accepted", "Activating", "Woken", "Replayed", "Activated"], StepsOf(take));
         Assert.All(spans, span => Assert.True(span.BeginNs <= span.EndNs));
         await Eventually.True(() => observed.Collector.Metrics > 0);

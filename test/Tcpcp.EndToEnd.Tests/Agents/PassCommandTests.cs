@@ -38,6 +38,7 @@ public sealed class PassCommandTests(LabCertificates certificates)
         await conversation.ProgressAsync(200_000);
         await lab.A.StartAsync();
         await conversation.ProgressAsync(200_000);
+        await Eventually.True(async () => (await lab.A.StatusAsync()).Applications.Count == 1); // it has come back by itself
         await PassAsync(lab.B, lab.A, conversation);
         Assert.Empty(lab.A.Host.Run(() => PacketSwitch.Find(SwitchPlace.Forward))!.Value.Entries);
         await lab.FinishAsync();
