@@ -14,8 +14,6 @@ esac
 . eng/build.sh
 need "libnftables1:/usr/lib/*/libnftables.so.1" tcpdump:tcpdump curl:curl gcc:gcc clang-14:clang-14 netcat-openbsd:nc socat:socat python3:/usr/bin/python3
 build_quietly dotnet build tcpcp.slnx -v q -nologo || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-build_tcpcp || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-export TCPCP_TEST_COMMAND=$tcpcp # the tests start agents by the hundred: the one binary is ready at once
 passed=0 failed=0 skipped=0
 results=$(mktemp -d)
 computing=
@@ -43,10 +41,16 @@ report() {
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-# Those that only compute go on beside the others, with what these leave of the processors.
+# Those that only compute run beside the compiler; the others would feel it.
 background=Tcpcp.Explorer.Tests
-nice -n 19 artifacts/bin/$background/debug/$background >"$results/$background" 2>&1 &
+artifacts/bin/$background/debug/$background >"$results/$background" 2>&1 &
 computing=$!
+build_tcpcp || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+export TCPCP_TEST_COMMAND=$tcpcp # the tests start agents by the hundred: the one binary is ready at once
+wait "$computing"
+echo $? >"$results/$background.code"
+computing=
+report $background
 for project in test/*/*.csproj; do
     name=$(basename "$project" .csproj)
     ls test/"$name"/*.cs >/dev/null 2>&1 || continue
@@ -55,10 +59,6 @@ for project in test/*/*.csproj; do
     run "$name"
     report "$name"
 done
-wait "$computing"
-echo $? >"$results/$background.code"
-computing=
-report $background
 [ "$passed" -gt 0 ] || failed=$((failed + 1))
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
