@@ -9,39 +9,11 @@
 //
 // Passed on untouched: what is no service's, and what packet_switch.c passes on too.
 
-typedef __UINT8_TYPE__ u8;
-typedef __UINT16_TYPE__ u16;
-typedef __UINT32_TYPE__ u32;
-typedef __UINT64_TYPE__ u64;
+#include "tcp_packet.h"
 
-#define SECTION(name) __attribute__((section(name), used))
-#define INLINE static inline __attribute__((always_inline))
-#define BIG_ENDIAN_16(value) __builtin_bswap16(value)
-
-enum { ETH_P_IP = 0x0800, ETH_P_IPV6 = 0x86DD, IPPROTO_TCP = 6, IP_OFFSET = 0x1FFF, AF_INET = 2, AF_INET6 = 10 };
-enum { TCX_NEXT = -1, TCX_DROP = 2 };
-enum { BPF_HDR_START_NET = 1, BPF_ANY = 0 };
+enum { AF_INET = 2, AF_INET6 = 10, BPF_ANY = 0 };
 enum { FLAGS_OFFSET = 13, SYN = 0x02, ACK = 0x10 };
 enum { SLOTS = 65537 };
-
-// The beginning of the kernel's.
-struct __sk_buff {
-	u32 len;
-	u32 pkt_type;
-	u32 mark;
-	u32 queue_mapping;
-	u32 protocol;
-	u32 vlan_present;
-};
-
-// As in packet_switch.c.
-struct connection {
-	u32 peer[4];
-	u32 local[4];
-	u16 peer_port;
-	u16 local_port;
-	u32 version;
-};
 
 struct service {
 	u32 address[4];
@@ -80,15 +52,7 @@ extern struct map opened;
 extern struct map placements;
 extern struct map backends;
 
-static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
-static long (*const bpf_skb_load_bytes_relative)(const void *packet, u32 offset, void *to, u32 length, u32 start) = (void *)68;
-static long (*const bpf_redirect_neigh)(u32 interface, void *next_hop, int length, u64 flags) = (void *)152;
-
-INLINE long load(struct __sk_buff *packet, u32 offset, void *to, u32 length)
-{
-	return bpf_skb_load_bytes_relative(packet, offset, to, length, BPF_HDR_START_NET);
-}
 
 // The same on every gateway: GatewaySwitch.SlotOf.
 INLINE u32 slot_of(const struct connection *connection)
@@ -126,39 +90,8 @@ SECTION("tcx/ingress") int gateway(struct __sk_buff *packet)
 	struct service service = {};
 	u32 transport;
 
-	if (packet->vlan_present)
+	if (!read_addresses(packet, &connection, &transport))
 		return TCX_NEXT;
-	if (packet->protocol == BIG_ENDIAN_16(ETH_P_IP)) {
-		struct {
-			u8 version_length;
-			u8 service;
-			u16 length;
-			u16 id;
-			u16 fragment;
-			u8 ttl;
-			u8 protocol;
-			u16 checksum;
-		} header;
-		if (load(packet, 0, &header, sizeof(header)) || header.protocol != IPPROTO_TCP
-		    || (header.fragment & BIG_ENDIAN_16(IP_OFFSET)))
-			return TCX_NEXT;
-		u32 addresses[2];
-		if (load(packet, 12, addresses, sizeof(addresses)))
-			return TCX_NEXT;
-		connection.peer[0] = addresses[0];
-		connection.local[0] = addresses[1];
-		connection.version = 4;
-		transport = (header.version_length & 0xF) * 4;
-	} else if (packet->protocol == BIG_ENDIAN_16(ETH_P_IPV6)) {
-		u8 next_header;
-		if (load(packet, 6, &next_header, sizeof(next_header)) || next_header != IPPROTO_TCP
-		    || load(packet, 8, connection.peer, sizeof(connection.peer) + sizeof(connection.local)))
-			return TCX_NEXT;
-		connection.version = 6;
-		transport = 40;
-	} else {
-		return TCX_NEXT;
-	}
 
 	u8 flags;
 	if (load(packet, transport, &connection.peer_port, 2 * sizeof(u16)) || load(packet, transport + FLAGS_OFFSET, &flags, sizeof(flags)))

@@ -305,7 +305,7 @@ internal sealed class OriginPass
         {
             // The kernel, the application or a bug: no matter which, a connection must not stay frozen.
             _detail = e is ObjectDisposedException or KernelException { Errno: Errno.ENOTCONN } ? "The connection ended before it was frozen."
-                : e is NotPassableException or KernelException or RedirectionException ? e.Message : e.ToString();
+                : e is NotPassableException or KernelException ? e.Message : e.ToString();
             if (_state is OriginState.Beginning or OriginState.Diverting or OriginState.Freezing)
                 return new OriginInput.StepFailed(effect is OriginEffect.Redirect ? PassFailure.RedirectionFailed : PassFailure.NotPassable);
             Report(PassAction.Broken, _detail);

@@ -165,40 +165,9 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
         }
     }
 
-    // A program of the version before is replaced in its place; so a link that a crash has left with another map does not matter either.
     private void Install(SwitchPlace place, IReadOnlyList<int> interfaces)
     {
         using BpfProgram program = Load(_map);
-        foreach (int index in interfaces)
-        {
-            string pin = _pins.Link(index);
-            TcxLink? link = TcxLink.TryOpen(pin);
-            if (link is not null && link.Interface != index)
-            {
-                link.Dispose(); // of an interface that is gone
-                File.Delete(pin);
-                link = null;
-            }
-
-            if (link is not null)
-            {
-                _links.Add(link);
-                link.Replace(program);
-            }
-            else
-            {
-                using TcxLink? before = place.Behind is { } other ? TcxLink.TryOpen(new PinnedSwitch(other).Link(index)) : null;
-                link = TcxLink.Attach(program, index, before);
-                _links.Add(link);
-                link.Pin(pin);
-            }
-        }
-
-        foreach (string pin in _pins.Links().Except(interfaces.Select(_pins.Link), StringComparer.Ordinal))
-        {
-            using TcxLink? unwanted = TcxLink.TryOpen(pin);
-            unwanted?.Detach(); // without this it would stay for a moment
-            File.Delete(pin);
-        }
+        _pins.Attach(program, interfaces, place.Behind, _links);
     }
 }

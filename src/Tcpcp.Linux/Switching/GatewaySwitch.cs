@@ -112,38 +112,8 @@ internal sealed class GatewaySwitch : IDisposable
     /// <summary>From now on the packets that arrive there are switched; the program of the version before is replaced in its place.</summary>
     public void Attach(IEnumerable<int> interfaces)
     {
-        int[] wanted = [.. interfaces.Distinct()];
         using BpfProgram program = Load();
-        foreach (int index in wanted)
-        {
-            string pin = _pins.Link(index);
-            TcxLink? link = TcxLink.TryOpen(pin);
-            if (link is not null && link.Interface != index)
-            {
-                link.Dispose(); // of an interface that is gone
-                File.Delete(pin);
-                link = null;
-            }
-
-            if (link is not null)
-            {
-                _links.Add(link);
-                link.Replace(program);
-            }
-            else
-            {
-                link = TcxLink.Attach(program, index, before: null);
-                _links.Add(link);
-                link.Pin(pin);
-            }
-        }
-
-        foreach (string pin in _pins.Links().Except(wanted.Select(_pins.Link), StringComparer.Ordinal))
-        {
-            using TcxLink? unwanted = TcxLink.TryOpen(pin);
-            unwanted?.Detach();
-            File.Delete(pin);
-        }
+        _pins.Attach(program, [.. interfaces.Distinct()], behind: null, _links);
     }
 
     /// <summary>Sets what is served; all else is left alone.</summary>

@@ -34,6 +34,46 @@ internal sealed class PinnedSwitch
 
     public IReadOnlyList<string> Links() => Directory.Exists(_directory) ? [.. Directory.EnumerateFiles(_directory, _name + "-link-*")] : [];
 
+    /// <summary>
+    /// Attaches a program at interfaces, and nowhere else: one that is there already is replaced in its place, so that a link which a crash has left with another map does not matter.
+    /// </summary>
+    /// <param name="behind">The switch that sees packets first, where there is one.</param>
+    /// <param name="links">Gets the links, each as soon as it stands.</param>
+    public void Attach(BpfProgram program, IReadOnlyCollection<int> interfaces, SwitchPlace? behind, ICollection<TcxLink> links)
+    {
+        foreach (int index in interfaces)
+        {
+            string pin = Link(index);
+            TcxLink? link = TcxLink.TryOpen(pin);
+            if (link is not null && link.Interface != index)
+            {
+                link.Dispose(); // of an interface that is gone
+                File.Delete(pin);
+                link = null;
+            }
+
+            if (link is not null)
+            {
+                links.Add(link);
+                link.Replace(program);
+            }
+            else
+            {
+                using TcxLink? before = behind is null ? null : TcxLink.TryOpen(new PinnedSwitch(behind).Link(index));
+                link = TcxLink.Attach(program, index, before);
+                links.Add(link);
+                link.Pin(pin);
+            }
+        }
+
+        foreach (string pin in Links().Except(interfaces.Select(Link), StringComparer.Ordinal))
+        {
+            using TcxLink? unwanted = TcxLink.TryOpen(pin);
+            unwanted?.Detach(); // without this it would stay for a moment
+            File.Delete(pin);
+        }
+    }
+
     /// <exception cref="IOException">There is no BPF file system, or it may not be written.</exception>
     public void MakeDirectory()
     {
