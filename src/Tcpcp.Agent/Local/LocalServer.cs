@@ -120,6 +120,7 @@ internal sealed class LocalServer : IAsyncDisposable
         using (session)
             await session.RunAsync();
         _sessions.TryRemove(session, out _);
+        Report(LocalEventKind.Disconnected, session, ""); // its place is free: who hears of it may connect
     }
 
     private string Explain(PeerCredentials caller) =>

@@ -235,6 +235,5 @@ internal sealed class LocalSession(LocalServer server, LocalChannel channel, int
         _passes.End();
         if (channel.GivenUp is { } reason)
             server.Report(LocalEventKind.SentAway, this, reason);
-        server.Report(LocalEventKind.Disconnected, this, "");
     }
 }

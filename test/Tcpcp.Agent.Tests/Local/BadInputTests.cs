@@ -88,7 +88,7 @@ public sealed class BadInputTests
             Assert.Contains("1 programs are connected already", (await ServedAgent.HearAsync(second)).Failed.Reason, StringComparison.Ordinal);
         }
 
-        await Until.True(() => agent.Events.Any(what => what.Kind == LocalEventKind.Disconnected));
+        await Until.True(() => agent.Events.Any(what => what.Kind == LocalEventKind.Disconnected && what.Program == "by hand"));
         using LocalChannel third = await agent.ConnectByHandAsync();
     }
 
