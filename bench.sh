@@ -8,22 +8,23 @@ own_namespace=()
 build_baseline() {
     need "libnftables1:/usr/lib/*/libnftables.so.1" gcc:gcc
     mkdir -p "$here/artifacts/bench"
-    build_quietly gcc -O2 -std=gnu17 -Wall -Wextra -Werror -o "$here/artifacts/bench/pass" "$here/bench/kernel/pass.c"
-    export TCPCP_KERNEL_BASELINE=$here/artifacts/bench/pass
+    build_quietly gcc -O2 -std=gnu17 -Wall -Wextra -Werror -o "$here/artifacts/bench/${1##*/}" "$here/bench/$1.c"
+    export TCPCP_BASELINE=$here/artifacts/bench/${1##*/}
     ulimit -n 20000
 }
 case " $* " in
     *" kernel "*)
-        build_baseline
+        build_baseline kernel/pass
         own_namespace=(unshare --net --)
         ;;
     *" agent "*)
-        build_baseline
+        build_baseline kernel/pass
         build_tcpcp
         # As the service's unit has it: a BPF file system.
         own_namespace=(unshare --mount -- sh -c 'mount -t bpf bpf /sys/fs/bpf && exec "$@"' sh)
         ;;
     *" blackout "*)
+        build_baseline blackout/blackout
         build_tcpcp
         own_namespace=(unshare --mount -- sh -c 'mount -t bpf bpf /sys/fs/bpf && exec "$@"' sh)
         ;;

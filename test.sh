@@ -13,12 +13,14 @@ esac
 . eng/install.sh
 . eng/build.sh
 need "libnftables1:/usr/lib/*/libnftables.so.1" tcpdump:tcpdump curl:curl gcc:gcc clang-14:clang-14 netcat-openbsd:nc socat:socat python3:/usr/bin/python3
-build_quietly dotnet build tcpcp.slnx -v q -nologo || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+share_compiler
+trap end_shared_compiler EXIT
+trap 'exit 130' INT TERM
+build_quietly dotnet build tcpcp.slnx -v q -nologo "${shared_compiler[@]}" || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 passed=0 failed=0 skipped=0
 results=$(mktemp -d)
 computing=
-trap '[ -z "$computing" ] || kill "$computing" 2>/dev/null; rm -rf "$results"' EXIT
-trap 'exit 130' INT TERM
+trap '[ -z "$computing" ] || kill "$computing" 2>/dev/null; end_shared_compiler; rm -rf "$results"' EXIT
 
 # Runs the tests of a project; what they print, and their exit code, go to files.
 run() {
@@ -46,6 +48,7 @@ background=Tcpcp.Explorer.Tests
 artifacts/bin/$background/debug/$background >"$results/$background" 2>&1 &
 computing=$!
 build_tcpcp || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+end_shared_compiler
 export TCPCP_TEST_COMMAND=$tcpcp # the tests start agents by the hundred: the one binary is ready at once
 wait "$computing"
 echo $? >"$results/$background.code"

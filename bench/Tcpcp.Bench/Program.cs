@@ -10,17 +10,17 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
         await PauseBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, json);
         return 0;
     case "kernel":
-        KernelBenchmark.Run(Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!, json);
+        KernelBenchmark.Run(Environment.GetEnvironmentVariable("TCPCP_BASELINE")!, json);
         return 0;
     case "agent":
-        await AgentBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, Environment.GetEnvironmentVariable("TCPCP_KERNEL_BASELINE")!,
+        await AgentBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, Environment.GetEnvironmentVariable("TCPCP_BASELINE")!,
             part: args.Where(argument => argument != "--json").ElementAtOrDefault(1), json);
         return 0;
     case "redirect":
         RedirectBenchmark.Run(json);
         return 0;
     case "blackout":
-        await BlackoutBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, json);
+        await BlackoutBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, Environment.GetEnvironmentVariable("TCPCP_BASELINE")!, json);
         return 0;
     case "agent-application": // a process of the benchmark of agents
         await EchoApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);

@@ -34,14 +34,15 @@ internal sealed class BlackoutBenchmark : IAsyncDisposable
         _peer = lab.AddHost("peer", "10.0.0.1/24");
     }
 
-    public static async Task RunAsync(string tcpcp, bool json)
+    public static async Task RunAsync(string tcpcp, string baselineProgram, bool json)
     {
         string directory = Directory.CreateDirectory($"/dev/shm/tcpcp-bench-{Guid.NewGuid():N}").FullName;
         try
         {
+            List<PassTimeline> baseline = await PassByBaselineAsync(baselineProgram, directory);
             await using BlackoutBenchmark benchmark = new(await LabNetwork.CreateAsync(), directory, json);
             await benchmark.StartAgentsAsync(tcpcp);
-            await benchmark.PassAsync();
+            await benchmark.PassAsync(baseline);
         }
         finally
         {
@@ -73,7 +74,26 @@ internal sealed class BlackoutBenchmark : IAsyncDisposable
             await agent.ServeAsync("bulk-application", ServicePort);
     }
 
-    private async Task PassAsync()
+    // The same by the C program.
+    private static async Task<List<PassTimeline>> PassByBaselineAsync(string program, string directory)
+    {
+        await using BlackoutBaseline baseline = await BlackoutBaseline.StartAsync(program, directory);
+        using BulkFlow flow = new(baseline.Connect(), BulkApplication.BytesPerSecond);
+        List<PassTimeline> passes = [];
+        await MoveOnAsync(flow);
+        for (int pass = 0; pass < WarmUps + Passes; pass++)
+        {
+            await Task.Delay(s_between);
+            PassTimeline timeline = await baseline.PassAsync();
+            await MoveOnAsync(flow);
+            if (pass >= WarmUps)
+                passes.Add(timeline);
+        }
+
+        return passes;
+    }
+
+    private async Task PassAsync(List<PassTimeline> baseline)
     {
         Socket socket = _peer.Run(() =>
         {
@@ -101,18 +121,20 @@ internal sealed class BlackoutBenchmark : IAsyncDisposable
             resent += (int)again;
         }
 
-        PrintBlackouts(blackouts, clean, resent);
+        PrintBlackouts(blackouts, baseline, clean, resent);
     }
 
-    private void PrintBlackouts(List<double> blackouts, int clean, int again)
+    private void PrintBlackouts(List<double> blackouts, List<PassTimeline> baseline, int clean, int again)
     {
         Print("blackout of a bulk flow, forward (median)", Median(blackouts), "us", "limit", 1000, goal: 1);
         Print("blackout of a bulk flow, forward (p99)", Percentile99(blackouts), "us", "limit", 10_000, goal: 1);
+        Print("blackout of a bulk flow, forward (median)", Median(blackouts), "us", "C", Median([.. baseline.Select(pass => pass.Whole)]), goal: 2);
+        Print("blackout of a bulk flow, forward (p99)", Percentile99(blackouts), "us", "C", Percentile99([.. baseline.Select(pass => pass.Whole)]), goal: null);
         IReadOnlyList<PassTimeline> passes = [.. PassTimeline.Read(_agents.SelectMany(agent => agent.Steps)).TakeLast(Passes)];
         foreach (string step in PassTimeline.Steps.Skip(1))
-            Print($"  of it until {step.Replace('_', ' ')} (median)", Median([.. passes.Select(pass => pass.Of(step))]), "us", "the whole", Median([.. passes.Select(pass => pass.Whole)]), goal: null);
+            Print($"  of it until {step.Replace('_', ' ')} (median)", Median([.. passes.Select(pass => pass.Of(step))]), "us", "C", Median([.. baseline.Select(pass => pass.Of(step))]), goal: null);
         foreach (string step in PassTimeline.Steps.Skip(1))
-            Print($"  of it until {step.Replace('_', ' ')} (p99)", Percentile99([.. passes.Select(pass => pass.Of(step))]), "us", "the whole", Percentile99([.. passes.Select(pass => pass.Whole)]), goal: null);
+            Print($"  of it until {step.Replace('_', ' ')} (p99)", Percentile99([.. passes.Select(pass => pass.Of(step))]), "us", "C", Percentile99([.. baseline.Select(pass => pass.Of(step))]), goal: null);
         Print("passes in which the peer sent something again", Passes - clean, "passes", "1 in 20", Passes / 20, goal: 1);
         Print("segments that the peer sent again", again, "segments", "passes", Passes, goal: null);
     }
