@@ -80,10 +80,10 @@ public sealed class PacketHoldTests
             FourTuple connection = new((IPEndPoint)receiver.LocalEndPoint!, (IPEndPoint)receiver.RemoteEndPoint!);
             hold.Arm([connection]);
             for (int i = 0; i < 10; i++)
-                await sender.SendAsync(new byte[1000], limit.Token); // each leaves at once: a packet of its own
-            await Until.True(() => host.Run(() => PacketSwitch.Find(SwitchPlace.Hold))!.Value.Entries.Single().Packets >= 10, s_limit);
+                await sender.SendAsync(new byte[1000], limit.Token); // the first leaves at once, the others alone or together
+            await Until.True(() => host.Run(() => PacketSwitch.Find(SwitchPlace.Hold))!.Value.Entries.Single().Bytes >= 10_000, s_limit);
             (int replayed, int dropped) = hold.Replay(connection);
-            Assert.True(replayed is > 0 and <= 4 && dropped >= 6, $"{replayed} replayed, {dropped} dropped");
+            Assert.True(replayed > 0 && dropped > 0, $"{replayed} replayed, {dropped} dropped");
             Assert.Equal(10_000, (await ReceiveAsync(receiver, 10_000, limit.Token)).Length); // the peer has sent them again
         }
     }
