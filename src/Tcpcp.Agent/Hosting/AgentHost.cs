@@ -51,7 +51,7 @@ internal sealed class AgentHost : IAsyncDisposable
         _host = HostServices.Open(configuration.Interface, configuration.Bounds with { AbandonAfter = configuration.AbandonAfter }, journal,
             sockets => configuration.Redirection switch
             {
-                AgentConfiguration.Forward => new Forward(configuration.Interface, others.Values, journal, sockets, tunnel, configuration.Bounds.PacketSwitch),
+                AgentConfiguration.Forward => new Forward(configuration.Interface, others.Values, journal, sockets, tunnel, configuration.Bounds.PacketSwitch, configuration.JournalDirectory),
                 AgentConfiguration.Takeover => new Takeover(configuration.Interface, sockets),
                 _ => ConfiguredRedirection.New(configuration, sockets, line => log.HookSaid(line)),
             },
@@ -216,6 +216,8 @@ internal sealed class AgentHost : IAsyncDisposable
             _ = RemoveUnusedKeepAsync();
         if (!_hasTunnel)
             _ = RemoveUnusedTunnelAsync();
+        if (_host.Redirection is Forward leaving)
+            _ = EndLeftAddressesAsync(leaving);
         if (_host.Redirection is Forward forward)
             _endReports = StartEndReports(forward.Homes, _channels.Values);
         else if (_host.Redirection is AskedRedirection { HasEntries: true, Homes: { } homes })
@@ -290,6 +292,31 @@ internal sealed class AgentHost : IAsyncDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             _log.Failed("What an earlier agent has pinned to keep congestion windows is not removed: 'tcpcp doctor --clean' tries it again.", e);
+        }
+    }
+
+    // An address that has moved is here for the connections that stayed.
+    private async Task EndLeftAddressesAsync(Forward forward)
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            await Task.Delay(s_unused, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                IReadOnlyList<IPAddress> left = forward.LeftAddresses;
+                if (left.Count == 0 || _stopping.IsCancellationRequested)
+                    continue;
+                HashSet<IPAddress> used = [.. _host.Sockets.List().Concat(_host.Sockets.List(Core.TcpState.SynReceived)).Select(socket => socket.Connection.Local.Address)];
+                foreach (IPAddress address in left.Where(address => !used.Contains(address)))
+                {
+                    forward.EndLeftAddress(address);
+                    _log.LeftAddressEnds(address);
+                }
+            }
+            catch (Exception e)
+            {
+                _log.Failed("An address that is at another host was not taken off this one.", e);
+            }
         }
     }
 

@@ -36,6 +36,9 @@ internal static partial class AgentLog
     [LoggerMessage(33, LogLevel.Information, "The tunnel {Device} is not configured any more. It goes when the last of {Connections} connections that may use it has ended.")]
     public static partial void TunnelStays(this ILogger log, string device, int connections);
 
+    [LoggerMessage(34, LogLevel.Information, "The last connection of {Address} that had stayed here has ended: the address is at the other host alone.")]
+    public static partial void LeftAddressEnds(this ILogger log, System.Net.IPAddress address);
+
     [LoggerMessage(7, LogLevel.Information, "Gateway {Name} ({Version}) is ready: agents at {Listen}, {Backends} backends, {Entries} connections that were passed ({Incarnation}).")]
     public static partial void GatewayReady(this ILogger log, string name, string version, string listen, int backends, int entries, Guid incarnation);
 
