@@ -1,10 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Tcpcp.Agent.Hold;
 using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Lab;
 using Tcpcp.Linux.Devices;
+using Tcpcp.Linux.Namespaces;
+using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Switching;
 
@@ -125,6 +128,35 @@ public sealed class DoctorTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task A_veth_pair_that_a_dead_agent_has_left_is_no_agent_and_is_cleaned()
+    {
+        using (_host.Host.Run(() => PacketHold.Prepare([Tcpcp.Lab.Host.InterfaceName], 1 << 20, device: HoldChoice.Veth)))
+        {
+            JsonElement running = await _host.JsonAsync("doctor", "--clean");
+            Assert.Equal(("tap", "veth", true), (running.GetProperty("hold").GetString(), running.GetProperty("rules").GetProperty("hold").GetString(),
+                running.GetProperty("rules").GetProperty("agent_runs").GetBoolean()));
+            (_, string output, _) = await _host.RunAsync("doctor");
+            Assert.Contains("Hold: the agent that runs here holds packets by a veth pair with a packet socket.", output, StringComparison.Ordinal);
+        }
+
+        _host.Host.Network.Links.CreateVeth(new VethEnd(PacketHold.DeviceName), new VethEnd("other")); // as one that was killed leaves it
+        JsonElement left = (await _host.JsonAsync("doctor")).GetProperty("rules");
+        Assert.Equal((false, true), (left.GetProperty("agent_runs").GetBoolean(), left.GetProperty("hold_leaked").GetBoolean()));
+        Assert.False((await _host.JsonAsync("doctor", "--clean")).GetProperty("rules").GetProperty("hold_leaked").GetBoolean());
+        Assert.False(_host.Host.Network.Links.TryGet(PacketHold.DeviceName, out _));
+    }
+
+    [Fact]
+    public async Task Without_a_TUN_it_says_what_takes_its_place()
+    {
+        _host.Host.Run(() => MountSystemCalls.MountFresh("tmpfs", "/dev/net", "size=4k"));
+        JsonElement report = await _host.JsonAsync("doctor");
+        Assert.Equal(("veth", true), (report.GetProperty("hold").GetString(), report.GetProperty("ready").GetBoolean()));
+        (_, string output, _) = await _host.RunAsync("doctor");
+        Assert.Contains("held during a pass by a veth pair", string.Join(' ', output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("bpf")]
     [InlineData("nftables")]
@@ -146,7 +178,7 @@ public sealed class DoctorTests : IAsyncLifetime
             .EnumerateArray().SelectMany(one => one.GetProperty("entries").EnumerateArray().Select(entry =>
                 $"{one.GetProperty("name")} {one.GetProperty("mechanism")} {entry.GetProperty("connection")} {entry.GetProperty("verdict")} {entry.GetProperty("next_hop")}")));
         (_, string output, _) = await _host.RunAsync("doctor");
-        Assert.Contains("Packets of single connections are switched by BPF.", output, StringComparison.Ordinal);
+        Assert.Contains("Packets of single connections are switched by BPF,", output, StringComparison.Ordinal);
         Assert.Contains($"Packet switch 'forward' ({mechanism}): 1 connections, which other hosts own;", output, StringComparison.Ordinal);
         Assert.False((await _host.JsonAsync("doctor", "--clean")).GetProperty("rules").GetProperty("hold_leaked").GetBoolean());
         report = await _host.JsonAsync("doctor");

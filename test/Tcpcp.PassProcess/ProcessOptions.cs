@@ -1,12 +1,13 @@
 using System.Globalization;
 using System.Net;
+using Tcpcp.Agent.Hold;
 using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.PassProcess;
 
 /// <summary>
 /// The arguments: <c>LISTEN AGENT JOURNAL BYTES_PER_SECOND [refuse] [kill=SIDE:ACTION] [full=STEP] [sndbuf=BYTES] [close=NUMBER] [offer=SECONDS]
-/// [stall=SIDE:ACTION] [tls=DIRECTORY] [name=NAME] [other=NAME] [switch=MECHANISM]</c>.
+/// [stall=SIDE:ACTION] [tls=DIRECTORY] [name=NAME] [other=NAME] [switch=MECHANISM] [hold=MECHANISM]</c>.
 /// </summary>
 internal sealed record ProcessOptions
 {
@@ -52,6 +53,10 @@ internal sealed record ProcessOptions
     public SwitchChoice PacketSwitch { get; init; } =
         Enum.TryParse(Environment.GetEnvironmentVariable("TCPCP_TEST_SWITCH"), ignoreCase: true, out SwitchChoice choice) ? choice : SwitchChoice.Automatic;
 
+    /// <summary>What packets are held by. Default: as the variable TCPCP_TEST_HOLD says, or automatic.</summary>
+    public HoldChoice Hold { get; init; } =
+        Enum.TryParse(Environment.GetEnvironmentVariable("TCPCP_TEST_HOLD"), ignoreCase: true, out HoldChoice choice) ? choice : HoldChoice.Automatic;
+
     public static ProcessOptions Parse(IReadOnlyList<string> arguments)
     {
         ProcessOptions options = new()
@@ -76,6 +81,7 @@ internal sealed record ProcessOptions
                 ["close", { } number] => options with { Close = int.Parse(number, CultureInfo.InvariantCulture) },
                 ["offer", { } seconds] => options with { OfferLifetime = TimeSpan.FromSeconds(int.Parse(seconds, CultureInfo.InvariantCulture)) },
                 ["switch", { } mechanism] => options with { PacketSwitch = Enum.Parse<SwitchChoice>(mechanism) },
+                ["hold", { } mechanism] => options with { Hold = Enum.Parse<HoldChoice>(mechanism) },
                 _ => throw new ArgumentException($"'{argument}' is not an argument of this program.", nameof(arguments)),
             };
         }

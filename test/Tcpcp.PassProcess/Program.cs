@@ -34,7 +34,7 @@ if (file.Damage is { } damage)
 IPassJournal journal = options.FullAt is { } step ? new FullJournal(file, Enum.Parse<JournalStep>(step)) : file;
 using ManualResetEventSlim going = new();
 // A busy machine is no silent destination.
-PassOptions bounds = new() { OfferLifetime = options.OfferLifetime, AnswerTime = TimeSpan.FromSeconds(20), PacketSwitch = options.PacketSwitch };
+PassOptions bounds = new() { OfferLifetime = options.OfferLifetime, AnswerTime = TimeSpan.FromSeconds(20), PacketSwitch = options.PacketSwitch, Hold = options.Hold };
 Func<PassRequest, IPEndPoint, Task<PassResult>> pass;
 if (options.CertificateDirectory is null)
 {

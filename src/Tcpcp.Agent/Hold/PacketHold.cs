@@ -1,4 +1,5 @@
-using System.Net;
+using System.Net.Sockets;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Linux.Devices;
 using Tcpcp.Linux.Netlink;
@@ -10,32 +11,38 @@ namespace Tcpcp.Agent.Hold;
 /// Keeps the peer's packets while a connection is between two owners, and lets them arrive afterwards: in order, once, exactly as they came.
 /// </summary>
 /// <remarks>
-/// A packet switch (<see cref="SwitchPlace.Hold"/>) sends the packets of held connections to a TAP interface of this process, so that they never reach the stack; a
-/// thread takes them off it. To replay them, they are written to the TAP and arrive on it.
+/// A packet switch (<see cref="SwitchPlace.Hold"/>) sends the packets of held connections out of an interface of this process, so that they never reach the stack; a
+/// thread takes them off it. To replay them, they are written to the interface and arrive on it. It is a TAP, or where there is no /dev/net/tun a veth pair with a packet socket. So
+/// what is held is exactly what the switch has taken out of the way, whatever comes while a connection's entry is set or removed.
 /// </remarks>
 internal sealed class PacketHold : IDisposable
 {
-    /// <summary>Name of the TAP interface: it is there as long as the process that holds packets.</summary>
-    private const string DeviceName = "tcpcphold";
+    /// <summary>Name of the interface.</summary>
+    public const string DeviceName = "tcpcphold";
 
+    private const string VethKind = "veth";
     private const int WaitMilliseconds = 100;
-
-    private static readonly IPAddress s_dummyAddress = new([192, 0, 0, 8]); // RFC 7600: nobody's
 
     private readonly Lock _lock = new();
     private readonly Dictionary<FourTuple, HeldQueue> _queues = [];
     private readonly IPacketSwitch _switch;
     private readonly PacketTarget _target;
-    private readonly TapDevice _tap;
+    private readonly IPacketDevice _device;
+    private readonly Socket _name;
     private readonly byte[] _hardwareAddress;
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(TapDevice.MaxFrameBytes);
     private readonly int _maxBytes;
     private readonly Thread _reader;
     private volatile bool _stopping;
 
-    private PacketHold(TapDevice tap, LinkInfo link, IPacketSwitch packetSwitch, int maxBytes)
+    // Connections that were replayed of late: a packet that another CPU was switching meanwhile comes after the replay, and must not be lost.
+    private HashSet<FourTuple> _replayed = [];
+    private HashSet<FourTuple> _replayedBefore = [];
+    private long _replayedSince = Environment.TickCount64;
+
+    private PacketHold(IPacketDevice device, Socket name, LinkInfo link, IPacketSwitch packetSwitch, int maxBytes)
     {
-        _tap = tap;
+        (_device, _name) = (device, name);
         _target = PacketTarget.Hold(link.Index);
         _hardwareAddress = link.HardwareAddress.GetAddressBytes();
         _switch = packetSwitch;
@@ -44,39 +51,64 @@ internal sealed class PacketHold : IDisposable
     }
 
     /// <summary>Opens the hold in the calling thread's network namespace.</summary>
+    /// <inheritdoc cref="Prepare"/>
+    public static PacketHold Open(IEnumerable<string> interfaces, int maxBytes, SwitchChoice choice = SwitchChoice.Automatic, HoldChoice device = HoldChoice.Automatic)
+    {
+        PacketHold hold = Prepare(interfaces, maxBytes, choice, device);
+        hold.Start();
+        return hold;
+    }
+
+    /// <summary>Opens it, and leaves its thread to <see cref="Start"/>, which may be called in another namespace.</summary>
     /// <param name="interfaces">Interfaces on which packets of connections arrive.</param>
     /// <param name="maxBytes">Limit of what is held for one connection; more is dropped.</param>
     /// <param name="choice">What the switch is made of.</param>
-    public static PacketHold Open(IEnumerable<string> interfaces, int maxBytes, SwitchChoice choice = SwitchChoice.Automatic)
+    /// <param name="device">What the interface is.</param>
+    /// <exception cref="IOException">Another process holds packets here, or what is wanted is not to be had.</exception>
+    public static PacketHold Prepare(IEnumerable<string> interfaces, int maxBytes, SwitchChoice choice = SwitchChoice.Automatic, HoldChoice device = HoldChoice.Automatic)
     {
-        TapDevice tap = TapDevice.Create(DeviceName);
+        Socket name = TakeName();
+        IPacketDevice? opened = null;
         try
         {
             using RouteNetlink route = RouteNetlink.Open();
-            // The peer is behind another interface: so the reverse path check must be loose, whatever the host's setting is, and a loose check still
-            // drops everything on an interface that has no address.
-            File.WriteAllText($"/proc/sys/net/ipv4/conf/{DeviceName}/rp_filter", "2");
-            route.Addresses.Add(route.Links.Get(DeviceName).Index, InterfaceAddress.Single(s_dummyAddress));
-            if (Directory.Exists($"/proc/sys/net/ipv6/conf/{DeviceName}"))
-            {
-                File.WriteAllText($"/proc/sys/net/ipv6/conf/{DeviceName}/addr_gen_mode", "1"); // no address of its own: it is no neighbour of anybody
-                File.WriteAllText($"/proc/sys/net/ipv6/conf/{DeviceName}/disable_ipv6", "0"); // whatever new interfaces get: replayed packets arrive on it
-            }
-
-            route.Links.SetUp(DeviceName);
-            PacketHold hold = new(tap, route.Links.Get(DeviceName), OpenSwitch(interfaces, choice, out string? obstacle), maxBytes) { BpfObstacle = obstacle };
-            hold._reader.Start();
-            return hold;
+            RemoveLeft(route);
+            opened = OpenDevice(device, out string? tapObstacle);
+            LinkInfo link = ArrivalLink.SetUp(route, DeviceName);
+            return new PacketHold(opened, name, link, OpenSwitch(interfaces, choice, out string? obstacle), maxBytes) { BpfObstacle = obstacle, TapObstacle = tapObstacle };
         }
         catch
         {
-            tap.Dispose();
+            opened?.Dispose();
+            name.Dispose();
             throw;
         }
     }
 
+    /// <summary>Takes packets from the interface from now on.</summary>
+    public void Start() => _reader.Start();
+
+    /// <summary>What a process holds packets by in the calling thread's network namespace; null: there is none.</summary>
+    public static HoldMechanism? FindInUse(RouteNetlink route) => !route.Links.TryGet(DeviceName, out LinkInfo? link) ? null
+        : link.Kind != VethKind ? HoldMechanism.Tap
+        : IsNameTaken() ? HoldMechanism.Veth
+        : null;
+
     /// <summary>Whether a process holds packets in the calling thread's network namespace.</summary>
-    public static bool IsInUse(RouteNetlink route) => route.Links.TryGet(DeviceName, out _);
+    public static bool IsInUse(RouteNetlink route) => FindInUse(route) is not null;
+
+    /// <summary>Whether a process that is gone has left its interface, as a veth pair: what is sent out of it is dropped.</summary>
+    public static bool IsLeft(RouteNetlink route) => route.Links.TryGet(DeviceName, out _) && !IsInUse(route);
+
+    /// <summary>Removes that.</summary>
+    /// <returns>False if there was none.</returns>
+    public static bool RemoveLeft(RouteNetlink route) => route.Links.TryGet(DeviceName, out LinkInfo? link) && link.Kind == VethKind && route.Links.Delete(DeviceName);
+
+    /// <summary>What packets are held by.</summary>
+    public HoldMechanism Device => _device is TapDevice ? HoldMechanism.Tap : HoldMechanism.Veth;
+
+    /// <summary>Why a TAP is not to be had; null: it is in use, or not wanted.</summary>
+    public string? TapObstacle { get; private init; }
 
     /// <summary>What the switch is made of.</summary>
     public SwitchMechanism Mechanism => _switch.Mechanism;
@@ -90,7 +122,10 @@ internal sealed class PacketHold : IDisposable
         lock (_lock)
         {
             foreach (FourTuple connection in connections)
+            {
                 _queues.TryAdd(connection, new HeldQueue(_maxBytes));
+                Forget(connection);
+            }
         }
 
         _switch.Set([.. connections.Select(connection => new SwitchEntry(connection, _target))]);
@@ -107,7 +142,7 @@ internal sealed class PacketHold : IDisposable
     }
 
     /// <summary>Lets the held packets arrive, then all further ones directly.</summary>
-    /// <returns>How many there were, and how many were dropped because the limit was reached.</returns>
+    /// <returns>How many there were, and how many were dropped because the limit was reached; so are counted those that were lost of whatever connection, since nobody knows.</returns>
     public (int Replayed, int Dropped) Replay(FourTuple connection)
     {
         lock (_lock)
@@ -116,12 +151,13 @@ internal sealed class PacketHold : IDisposable
             if (!_queues.TryGetValue(connection, out HeldQueue? queue))
                 return (0, 0);
             int replayed = Write(queue);
-            // What came meanwhile is in the ring; what comes after this goes directly. So nothing that was delivered is ever replayed.
+            // What came meanwhile waits at the interface; what comes after this goes directly. So nothing that was delivered is ever replayed.
             _switch.Remove(connection);
             ReadWaiting();
             replayed += Write(queue);
             _queues.Remove(connection);
-            return (replayed, queue.Dropped);
+            _replayed.Add(connection);
+            return (replayed, queue.Dropped + _device.TakeLost());
         }
     }
 
@@ -131,6 +167,7 @@ internal sealed class PacketHold : IDisposable
         _switch.Remove(connection);
         lock (_lock)
         {
+            Forget(connection);
             ReadWaiting();
             if (!_queues.Remove(connection, out HeldQueue? queue))
                 return [];
@@ -153,11 +190,70 @@ internal sealed class PacketHold : IDisposable
     public void Dispose()
     {
         _stopping = true;
-        _reader.Join();
+        if (_reader.IsAlive)
+            _reader.Join();
         _switch.Uninstall();
         _switch.Dispose();
-        _tap.Dispose();
+        _device.Dispose();
+        _name.Dispose();
     }
+
+    private static IPacketDevice OpenDevice(HoldChoice choice, out string? tapObstacle)
+    {
+        tapObstacle = null;
+        if (choice == HoldChoice.Veth)
+            return VethDevice.Create(DeviceName);
+        try
+        {
+            return TapDevice.Create(DeviceName);
+        }
+        catch (Exception e) when (choice == HoldChoice.Automatic && e is IOException or UnauthorizedAccessException)
+        {
+            tapObstacle = e.Message;
+        }
+
+        try
+        {
+            return VethDevice.Create(DeviceName);
+        }
+        catch (IOException e)
+        {
+            throw new IOException($"Packets cannot be held here. A TAP is not to be had: {tapObstacle} Nor is a veth pair: {e.Message}", e);
+        }
+    }
+
+    // One process holds packets in a network namespace: the kernel gives the name back when it dies.
+    private static Socket TakeName()
+    {
+        Socket name = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        try
+        {
+            name.Bind(Name);
+            return name;
+        }
+        catch (SocketException e)
+        {
+            name.Dispose();
+            throw new IOException(e.SocketErrorCode == SocketError.AddressAlreadyInUse
+                ? "Another agent holds packets in this network namespace: stop it first." : $"The name of the hold cannot be taken: {e.Message}", e);
+        }
+    }
+
+    private static bool IsNameTaken()
+    {
+        using Socket visitor = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        try
+        {
+            visitor.Connect(Name);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    private static UnixDomainSocketEndPoint Name => new("\0tcpcp/hold");
 
     // What a dead agent has left goes to an interface that is gone.
     private static IPacketSwitch OpenSwitch(IEnumerable<string> interfaces, SwitchChoice choice, out string? obstacle)
@@ -180,20 +276,44 @@ internal sealed class PacketHold : IDisposable
     {
         while (!_stopping)
         {
-            if (!_tap.WaitForFrame(WaitMilliseconds))
-                continue;
+            bool waits = _device.WaitForFrame(WaitMilliseconds);
             lock (_lock)
-                ReadWaiting();
+            {
+                if (waits)
+                    ReadWaiting();
+                ForgetReplayed();
+            }
         }
+    }
+
+    // After one to two periods.
+    private void ForgetReplayed()
+    {
+        if (Environment.TickCount64 - _replayedSince < WaitMilliseconds)
+            return;
+        (_replayedBefore, _replayed) = (_replayed, _replayedBefore);
+        _replayed.Clear();
+        _replayedSince = Environment.TickCount64;
+    }
+
+    private void Forget(FourTuple connection)
+    {
+        _replayed.Remove(connection);
+        _replayedBefore.Remove(connection);
     }
 
     private void ReadWaiting()
     {
-        while (_tap.TryRead(_buffer) is > 0 and int length)
+        while (_device.TryRead(_buffer) is > 0 and int length)
         {
-            ReadOnlySpan<byte> frame = _buffer.AsSpan(0, length);
-            if (HeldFrame.TryParse(frame, out HeldFrame? held) && _queues.TryGetValue(held.Value.Connection, out HeldQueue? queue))
+            Span<byte> frame = _buffer.AsSpan(0, length);
+            if (!HeldFrame.TryParse(frame, out HeldFrame? held))
+                continue;
+            FourTuple connection = held.Value.Connection;
+            if (_queues.TryGetValue(connection, out HeldQueue? queue))
                 queue.Add(frame, held.Value.Acknowledgement);
+            else if (_replayed.Contains(connection) || _replayedBefore.Contains(connection))
+                Write(frame);
         }
     }
 
@@ -205,9 +325,9 @@ internal sealed class PacketHold : IDisposable
         return written;
     }
 
-    private void Write(byte[] frame)
+    private void Write(Span<byte> frame)
     {
-        _hardwareAddress.CopyTo(frame, TapDevice.HeaderBytes); // addressed to this interface
-        _tap.Write(frame);
+        _hardwareAddress.CopyTo(frame[TapDevice.HeaderBytes..]); // addressed to this interface
+        _device.Write(frame);
     }
 }

@@ -14,12 +14,14 @@ namespace Tcpcp.Agent.Hosting;
 /// </summary>
 /// <remarks>
 /// First new connections are stopped (their SYNs are dropped, and come again), and those are passed that were made meanwhile; then the other host adds and announces the
-/// address; then this one gives it up, and forwards what still comes from neighbours that have not heard of it, until nothing comes.
+/// address; then this one gives it up, and forwards what still comes from neighbours that have not heard of it, until nothing comes. Connections that could not be passed stay here: the other
+/// host forwards their packets to this one.
 /// </remarks>
 /// <param name="pass">Passes connections to that host.</param>
 internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationChannel destination, IPAddress address, Func<IReadOnlyList<FourTuple>, Task> pass)
 {
     private const int Attempts = 3; // of passing one connection
+    private const int MostStaying = 4096;
 
     private static readonly TimeSpan s_emptyTime = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
@@ -28,18 +30,38 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
 
     private string Name => destination.Destination.Name;
 
-    /// <returns>Null: the address has moved. Else why it stays.</returns>
-    public async Task<string?> RunAsync(CancellationToken stop)
+    /// <returns>Whether the address has moved; and why not, or what stays.</returns>
+    public async Task<(bool HasMoved, string Detail)> RunAsync(CancellationToken stop)
+    {
+        string staying = "";
+        string? obstacle = await MoveAsync(what => staying = what, stop);
+        return (obstacle is null, obstacle is null ? staying : staying.Length > 0 ? $"{obstacle} {staying}" : obstacle);
+    }
+
+    private async Task<string?> MoveAsync(Action<string> tell, CancellationToken stop)
     {
         try
         {
-            string? obstacle = FindObstacle() ?? await AskAsync(isQuestion: true, stop);
+            string? obstacle = FindObstacle() ?? await AskAsync([], isQuestion: true, stop);
             if (obstacle is not null)
                 return obstacle;
             using NewConnectionStop noNewOnes = NewConnectionStop.Begin(address);
-            obstacle = await EmptyAsync(stop) ?? FindObstacle() ?? await AskAsync(isQuestion: false, stop);
+            ListedSocket[] left = await EmptyAsync(stop);
+            if (left.Length > 0)
+                tell($"{left.Length} of its connections could not be passed and stay here: {string.Join(", ", left.Take(3).Select(socket => $"{socket.Connection} ({socket.State})"))}.");
+            if (left.Length > MostStaying)
+                return "They are too many for their packets to be sent back.";
+            FourTuple[] staying = [.. left.Select(socket => socket.Connection).Distinct()];
+            obstacle = FindObstacle() ?? await AskAsync(staying, isQuestion: false, stop);
             if (obstacle is not null)
                 return obstacle;
+            if (left.Length > 0)
+            {
+                // What is forwarded still goes with its connection: without the entry this host, which takes packets for the address, would answer them.
+                forward.LeaveAddress(address, Name, staying);
+                return null;
+            }
+
             forward.GiveUpAddress(address);
             await ForwardTheRestAsync();
             return null;
@@ -66,7 +88,7 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
             : $"The packets of {elsewhere.Length} of its connections are forwarded to another host than {Name}: {elsewhere[0]}. Pass them to {Name}, or home, first.";
     }
 
-    private Task<string?> AskAsync(bool isQuestion, CancellationToken stop) => destination.TakeAddressAsync(address, Ports(), isQuestion, stop);
+    private Task<string?> AskAsync(IReadOnlyList<FourTuple> staying, bool isQuestion, CancellationToken stop) => destination.TakeAddressAsync(address, Ports(), staying, isQuestion, stop);
 
     // Where new connections come: what listens at the address, and what its connections have.
     private int[] Ports() =>
@@ -76,17 +98,15 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
     ];
 
     // Connections that were made since the drain began are passed; handshakes come to an end.
-    private async Task<string?> EmptyAsync(CancellationToken stop)
+    private async Task<ListedSocket[]> EmptyAsync(CancellationToken stop)
     {
         Dictionary<FourTuple, int> attempts = [];
         long began = TimeProvider.System.GetTimestamp();
         while (true)
         {
             ListedSocket[] left = [.. Left()];
-            if (left.Length == 0)
-                return null;
-            if (TimeProvider.System.GetElapsedTime(began) > s_emptyTime || left.Any(socket => attempts.GetValueOrDefault(socket.Connection) > Attempts))
-                return $"{left.Length} of its connections could not be passed and stay here: {string.Join(", ", left.Take(3).Select(socket => $"{socket.Connection} ({socket.State})"))}.";
+            if (left.Length == 0 || TimeProvider.System.GetElapsedTime(began) > s_emptyTime || left.All(socket => attempts.GetValueOrDefault(socket.Connection) > Attempts))
+                return left;
             FourTuple[] ready = [.. left.Where(socket => socket.Inode != 0 && socket.State != TcpState.SynReceived).Select(socket => socket.Connection)];
             foreach (FourTuple connection in ready)
                 attempts[connection] = attempts.GetValueOrDefault(connection) + 1;
@@ -111,7 +131,7 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
             if (TimeProvider.System.GetElapsedTime(began) > s_convergence)
                 return; // the entries go with the connections
             if (before >= 0)
-                await AskAsync(isQuestion: false, CancellationToken.None); // announces it again
+                await AskAsync([], isQuestion: false, CancellationToken.None); // announces it again
             before = now;
             await Task.Delay(s_quietTime);
         }

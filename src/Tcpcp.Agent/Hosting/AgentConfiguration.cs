@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using Tcpcp.Agent.Gateways;
+using Tcpcp.Agent.Hold;
 using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Passing;
 using Tcpcp.Agent.PeerRoutes;
@@ -24,6 +25,9 @@ internal sealed record AgentConfiguration
     private static readonly TimeSpan s_day = TimeSpan.FromDays(1);
 
     public required string Name { get; init; }
+
+    /// <summary>The values as they are written, by their keys.</summary>
+    public IReadOnlyDictionary<string, string> Values { get; init; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>What a gateway does; null: this is a host's agent.</summary>
     public GatewayOptions? GatewayRole { get; init; }
@@ -106,6 +110,7 @@ internal sealed record AgentConfiguration
         reader.RequireKnownKeys();
         AgentConfiguration read = new()
         {
+            Values = configuration.AsEnumerable().Where(one => one.Value is not null).ToDictionary(one => one.Key, one => one.Value!, StringComparer.OrdinalIgnoreCase),
             Name = reader.Text("name", Environment.MachineName),
             Interface = reader.Text("interface"),
             Listen = reader.EndPoint("listen"),
@@ -194,6 +199,7 @@ internal sealed record AgentConfiguration
             ResolveBackOffMax = reader.Time("bounds:resolve-longest", usual.ResolveBackOffMax, TimeSpan.FromMilliseconds(1), s_day),
             CompareForwarded = reader.Time("bounds:compare-forwarded", usual.CompareForwarded, TimeSpan.FromMilliseconds(100), s_day),
             PacketSwitch = ReadSwitch(reader),
+            Hold = ReadHold(reader),
             Congestion = ReadCongestion(reader),
             Ecn = ReadEcn(reader),
             MaxQueueBytes = reader.Number("limits:queue-bytes", usual.MaxQueueBytes, 4096, 1 << 30),
@@ -224,6 +230,14 @@ internal sealed record AgentConfiguration
         "bpf" => SwitchChoice.Bpf,
         "nftables" => SwitchChoice.Nftables,
         string other => throw new ConfigurationException("packet-switch", $"'{other}' is none of auto, bpf and nftables."),
+    };
+
+    private static HoldChoice ReadHold(ConfigurationReader reader) => reader.Text("hold", "auto") switch
+    {
+        "auto" => HoldChoice.Automatic,
+        "tap" => HoldChoice.Tap,
+        "veth" => HoldChoice.Veth,
+        string other => throw new ConfigurationException("hold", $"'{other}' is none of auto, tap and veth."),
     };
 
     private static Uri? ReadCollector(ConfigurationReader reader) => reader.Find("metrics:otlp") is not { } text ? null

@@ -63,9 +63,9 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
             .Concat(_passedAddresses.Keys).Distinct().Where(own.Contains).ToArray())
         {
             AddressMove move = new(agent, forward, agent.Channels[destination], address, connections => RunAsync(PartsOf(connections), progress, stop));
-            string? obstacle = stop.IsCancellationRequested ? "The drain was stopped before its turn came." : await move.RunAsync(stop);
-            PassResult result = obstacle is null ? new PassResult(PassFailure.None, ConnectionOwner.Destination, "")
-                : new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, obstacle);
+            (bool hasMoved, string detail) = stop.IsCancellationRequested ? (false, "The drain was stopped before its turn came.") : await move.RunAsync(stop);
+            PassResult result = hasMoved ? new PassResult(PassFailure.None, ConnectionOwner.Destination, detail)
+                : new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, detail);
             progress.TryWrite(new DrainProgress(null, "", destination, result, null, Volatile.Read(ref _done), Math.Max(_done, Volatile.Read(ref _total))) { Address = address });
         }
     }

@@ -10,7 +10,10 @@ using Tcpcp.Client;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
+using Tcpcp.Linux.Diagnostics;
 using Tcpcp.Linux.Netlink;
+using Tcpcp.Linux.Switching;
+using Tcpcp.Restore;
 using FourTuple = Tcpcp.Core.FourTuple;
 
 namespace Tcpcp.Agent.Hosting;
@@ -21,6 +24,8 @@ namespace Tcpcp.Agent.Hosting;
 /// </summary>
 internal sealed class AgentHost : IAsyncDisposable
 {
+    private static readonly TimeSpan s_unused = TimeSpan.FromSeconds(1);
+
     private readonly AgentConfiguration _configuration;
     private readonly ILogger _log;
     private readonly FileJournal _journal;
@@ -31,6 +36,7 @@ internal sealed class AgentHost : IAsyncDisposable
     private readonly List<DestinationChannel> _redirectors = [];
     private readonly Dictionary<string, DestinationChannel> _channels = new(StringComparer.OrdinalIgnoreCase);
     private readonly PassClaims _claims;
+    private readonly bool _hasTunnel;
     private readonly CancellationTokenSource _stopping = new();
     private LocalServer? _local;
     private PreparedServer? _server;
@@ -41,20 +47,22 @@ internal sealed class AgentHost : IAsyncDisposable
         (_configuration, _log, _journal, Telemetry) = (configuration, log, journal, telemetry);
         Dictionary<string, OtherHost> others = configuration.Destinations.ToDictionary(one => one.Host.Name, one => one.Host, StringComparer.OrdinalIgnoreCase);
         VxlanTunnel? tunnel = OpenTunnel(configuration, others.Values);
+        _hasTunnel = tunnel is not null;
         _host = HostServices.Open(configuration.Interface, configuration.Bounds with { AbandonAfter = configuration.AbandonAfter }, journal,
             sockets => configuration.Redirection switch
             {
-                AgentConfiguration.Forward => new Forward(configuration.Interface, others.Values, journal, sockets, tunnel, configuration.Bounds.PacketSwitch),
+                AgentConfiguration.Forward => new Forward(configuration.Interface, others.Values, journal, sockets, tunnel, configuration.Bounds.PacketSwitch, configuration.JournalDirectory),
                 AgentConfiguration.Takeover => new Takeover(configuration.Interface, sockets),
                 _ => ConfiguredRedirection.New(configuration, sockets, line => log.HookSaid(line)),
             },
-            name => others.GetValueOrDefault(name), FindHomes, telemetry.SpanOf, tunnel is null ? null : VxlanTunnel.DeviceName);
+            name => others.GetValueOrDefault(name), FindHomes, telemetry.SpanOf, HasTunnelLink() ? VxlanTunnel.DeviceName : null);
         log.PacketSwitch(_host.Hold.Mechanism, _host.Hold.BpfObstacle is { } obstacle ? $" BPF is not to be had: {obstacle}" : "");
-        if (configuration.Bounds.Congestion == Core.CongestionStart.Keep && Restore.KeptCongestion.FindObstacle() is { } notKept)
+        log.PacketHold(_host.Hold.Device, _host.Hold.TapObstacle is { } tapObstacle ? $" A TAP is not to be had: {tapObstacle}" : "");
+        if (configuration.Bounds.Congestion == Core.CongestionStart.Keep && KeptCongestion.FindObstacle() is { } notKept)
             log.CongestionNotKept(notKept);
         // Not only when the first connection comes, whose peer would wait for it.
         bool usesStarter = configuration.Bounds.Congestion == Core.CongestionStart.Keep || configuration.Bounds.Ecn == EcnPolicy.Keep;
-        if (usesStarter && Restore.KeptCongestion.FindEcnObstacle() is { } notStarted)
+        if (usesStarter && KeptCongestion.FindEcnObstacle() is { } notStarted)
             log.StartNotKept(notStarted);
         _destination = new DestinationSide(_host, telemetry.Observe) { Policy = configuration.Policy, LinkObserver = telemetry.Observe };
         if (_host.Redirection is AskedRedirection { HasEntries: true } asked)
@@ -204,6 +212,12 @@ internal sealed class AgentHost : IAsyncDisposable
             _ = RecoverAsync(record);
         foreach (DestinationChannel channel in _channels.Values.Concat(_redirectors))
             channel.KeepWarm();
+        if (_configuration.Bounds.Congestion != Core.CongestionStart.Keep)
+            _ = RemoveUnusedKeepAsync();
+        if (!_hasTunnel)
+            _ = RemoveUnusedTunnelAsync();
+        if (_host.Redirection is Forward leaving)
+            _ = EndLeftAddressesAsync(leaving);
         if (_host.Redirection is Forward forward)
             _endReports = StartEndReports(forward.Homes, _channels.Values);
         else if (_host.Redirection is AskedRedirection { HasEntries: true, Homes: { } homes })
@@ -222,7 +236,7 @@ internal sealed class AgentHost : IAsyncDisposable
         return EndReports.Start(
             homes,
             channels.Select(channel => new HomeReports(
-                channel, homes, _host.Sockets.List, () => new HashSet<FourTuple>(_destination.Connections.Concat(_host.OriginPasses.Connections)), times,
+                channel, homes, _host.Sockets.List, () => new HashSet<FourTuple>(_destination.OpenConnections.Concat(_host.OriginPasses.Connections)), times,
                 TimeProvider.System, (home, count) => _log.EndsTold(home, count))),
             e => _log.Failed("The ends of connections that other hosts forward to here are not watched any more.", e));
     }
@@ -259,6 +273,79 @@ internal sealed class AgentHost : IAsyncDisposable
         }
     }
 
+    // What an earlier agent has pinned, when it kept congestion windows. It ends the limits of pacing rates first.
+    private async Task RemoveUnusedKeepAsync()
+    {
+        try
+        {
+            for (bool isFirst = true; KeptCongestion.RemoveUnused() is > 0 and int waiting; isFirst = false)
+            {
+                if (isFirst)
+                    _log.CongestionKeepWaits(waiting);
+                await Task.Delay(s_unused, _stopping.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The next agent does.
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _log.Failed("What an earlier agent has pinned to keep congestion windows is not removed: 'tcpcp doctor --clean' tries it again.", e);
+        }
+    }
+
+    // An address that has moved is here for the connections that stayed.
+    private async Task EndLeftAddressesAsync(Forward forward)
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            await Task.Delay(s_unused, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                IReadOnlyList<IPAddress> left = forward.LeftAddresses;
+                if (left.Count == 0 || _stopping.IsCancellationRequested)
+                    continue;
+                HashSet<IPAddress> used = [.. _host.Sockets.List().Concat(_host.Sockets.List(Core.TcpState.SynReceived)).Select(socket => socket.Connection.Local.Address)];
+                foreach (IPAddress address in left.Where(address => !used.Contains(address)))
+                {
+                    forward.EndLeftAddress(address);
+                    _log.LeftAddressEnds(address);
+                }
+            }
+            catch (Exception e)
+            {
+                _log.Failed("An address that is at another host was not taken off this one.", e);
+            }
+        }
+    }
+
+    // It was configured for an earlier agent; connections whose packets go through it are not cut off.
+    private async Task RemoveUnusedTunnelAsync()
+    {
+        try
+        {
+            using RouteNetlink route = RouteNetlink.Open();
+            for (bool isFirst = true; RemoveUnusedTunnel(route, _host.Sockets) is > 0 and int users; isFirst = false)
+            {
+                if (isFirst)
+                    _log.TunnelStays(VxlanTunnel.DeviceName, users);
+                await Task.Delay(s_unused, _stopping.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The next agent does.
+        }
+        catch (Exception e) when (e is IOException)
+        {
+            _log.Failed($"The tunnel {VxlanTunnel.DeviceName}, which is not configured any more, is not removed.", e);
+        }
+    }
+
+    private static int RemoveUnusedTunnel(RouteNetlink route, SocketDiagnostics sockets) => !route.Links.TryGet(VxlanTunnel.DeviceName, out _) ? 0
+        : VxlanTunnel.RemoveUnused(route, (PacketSwitch.Find(SwitchPlace.Forward)?.Entries ?? []).Select(one => one.Entry), sockets.List().Select(socket => socket.Connection));
+
     private static async Task ConcludeAsync(Task<PassResult> outcome, KnownPass? claim)
     {
         PassResult result = await outcome;
@@ -272,7 +359,18 @@ internal sealed class AgentHost : IAsyncDisposable
     private static VxlanTunnel? OpenTunnel(AgentConfiguration configuration, IEnumerable<OtherHost> others)
     {
         using RouteNetlink route = RouteNetlink.Open();
-        return VxlanTunnel.Open(route, configuration.Listen.Address, [.. others.Where(other => other.TunnelTo is not null)]);
+        if (VxlanTunnel.Open(route, configuration.Listen.Address, [.. others.Where(other => other.TunnelTo is not null)]) is { } tunnel)
+            return tunnel;
+        using SocketDiagnostics sockets = new();
+        RemoveUnusedTunnel(route, sockets);
+        return null;
+    }
+
+    // Packets come through it also where no tunnel is configured any more, as long as connections use it.
+    private static bool HasTunnelLink()
+    {
+        using RouteNetlink route = RouteNetlink.Open();
+        return route.Links.TryGet(VxlanTunnel.DeviceName, out _);
     }
 
     private IReadOnlyList<IHomeAgent> FindHomes(string name) => name == HomeOrders.AnyHome ? [.. _channels.Values]

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Tcpcp.Agent.Hold;
 using Tcpcp.Agent.Passing;
 using Tcpcp.Core;
 using Tcpcp.Linux.Switching;
@@ -20,11 +21,23 @@ internal static partial class AgentLog
     [LoggerMessage(4, LogLevel.Information, "Packets are switched by {Mechanism}.{Obstacle}")]
     public static partial void PacketSwitch(this ILogger log, SwitchMechanism mechanism, string obstacle);
 
+    [LoggerMessage(20, LogLevel.Information, "Packets are held by {Mechanism}.{Obstacle}")]
+    public static partial void PacketHold(this ILogger log, HoldMechanism mechanism, string obstacle);
+
     [LoggerMessage(5, LogLevel.Warning, "The congestion state of connections that come is not kept: {Obstacle}")]
     public static partial void CongestionNotKept(this ILogger log, string obstacle);
 
     [LoggerMessage(6, LogLevel.Warning, "Neither ECN nor slow start thresholds of connections that come can be kept: {Obstacle}")]
     public static partial void StartNotKept(this ILogger log, string obstacle);
+
+    [LoggerMessage(32, LogLevel.Information, "An earlier agent has kept congestion windows. Its program goes when it has ended the limits of {Connections} pacing rates.")]
+    public static partial void CongestionKeepWaits(this ILogger log, int connections);
+
+    [LoggerMessage(33, LogLevel.Information, "The tunnel {Device} is not configured any more. It goes when the last of {Connections} connections that may use it has ended.")]
+    public static partial void TunnelStays(this ILogger log, string device, int connections);
+
+    [LoggerMessage(34, LogLevel.Information, "The last connection of {Address} that had stayed here has ended: the address is at the other host alone.")]
+    public static partial void LeftAddressEnds(this ILogger log, System.Net.IPAddress address);
 
     [LoggerMessage(7, LogLevel.Information, "Gateway {Name} ({Version}) is ready: agents at {Listen}, {Backends} backends, {Entries} connections that were passed ({Incarnation}).")]
     public static partial void GatewayReady(this ILogger log, string name, string version, string listen, int backends, int entries, Guid incarnation);
@@ -34,6 +47,27 @@ internal static partial class AgentLog
 
     [LoggerMessage(9, LogLevel.Information, "All backends have named their connections: {Entries} do not go by the table.")]
     public static partial void GatewaySettled(this ILogger log, int entries);
+
+    [LoggerMessage(23, LogLevel.Information, "The gateway has {Backends} backends now.{Gone}")]
+    public static partial void GatewayReloaded(this ILogger log, int backends, string gone);
+
+    [LoggerMessage(24, LogLevel.Warning, "{Backend} was taken out of the backends and does not say which connections it has: they are given up. {Reason}")]
+    public static partial void GatewayGivesUp(this ILogger log, string backend, string reason);
+
+    [LoggerMessage(25, LogLevel.Information, "{Count} passes are over whose origin has not said so: their destinations say when the connections end.")]
+    public static partial void GatewayPassesOver(this ILogger log, int count);
+
+    [LoggerMessage(26, LogLevel.Warning, "{Connection}: {Orderer} has begun a pass to {Backend} and does not end it. If {Orderer} is gone for good, take it out of gateway:backends and reload.")]
+    public static partial void GatewayUnsettled(this ILogger log, FourTuple connection, string orderer, string backend);
+
+    [LoggerMessage(27, LogLevel.Warning, "Changes of the configuration that need a restart of the agent: {Keys}.")]
+    public static partial void NeedsRestart(this ILogger log, string keys);
+
+    [LoggerMessage(28, LogLevel.Information, "The configuration was read again: {Outcome}.")]
+    public static partial void NothingReloaded(this ILogger log, string outcome);
+
+    [LoggerMessage(29, LogLevel.Error, "The configuration was read again and cannot be used; nothing has changed. {Fault}")]
+    public static partial void NotReloaded(this ILogger log, string fault);
 
     [LoggerMessage(21, LogLevel.Information, "Agent {Name} ({Version}) is ready: agents at {Listen}, {Routes} service addresses are routed ({Incarnation}).")]
     public static partial void PeerRouteReady(this ILogger log, string name, string version, string listen, int routes, Guid incarnation);

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Local;
 using Tcpcp.Agent.Passing;
+using Tcpcp.Agent.Redirection;
 using Tcpcp.Client;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
@@ -59,6 +60,8 @@ internal sealed class AgentOperations(AgentHost agent) : ILocalOperations
     {
         DestinationStatus[] destinations = await Task.WhenAll(agent.Channels.Values.OrderBy(channel => channel.Destination.Name, StringComparer.Ordinal)
             .Select(channel => StatusOfAsync(channel, cancellationToken)));
+        RedirectorStatus[] redirectors = agent.Host.Redirection is AskedRedirection asked
+            ? await Task.WhenAll(asked.Redirectors.Select(redirector => StatusOfAsync(asked, redirector, cancellationToken))) : [];
         return new AgentStatus
         {
             AgentVersion = AgentVersion.Current,
@@ -67,6 +70,7 @@ internal sealed class AgentOperations(AgentHost agent) : ILocalOperations
             Uptime = Stopwatch.GetElapsedTime(_startedAt),
             Applications = agent.Local.Applications,
             Destinations = destinations,
+            Redirectors = redirectors,
             OpenPasses = OpenPasses().Count,
             InDoubt = InDoubt().Count,
             PassedOut = agent.Telemetry.PassedOut,
@@ -79,7 +83,35 @@ internal sealed class AgentOperations(AgentHost agent) : ILocalOperations
         };
     }
 
+    private static async Task<RedirectorStatus> StatusOfAsync(AskedRedirection asked, IRedirectorAgent redirector, CancellationToken cancellationToken)
+    {
+        OutstandingOrders orders = asked.OrdersTo(redirector);
+        (int count, TimeSpan? oldest) = orders.Look();
+        RedirectorStatus status = new() { Name = redirector.RedirectorName, OutstandingOrders = count, OldestOrder = oldest, Fault = orders.Fault ?? "" };
+        if (redirector is not DestinationChannel channel)
+        {
+            string? fault = HookRedirector.FindFault(redirector.RedirectorName);
+            return status with { IsConnected = fault is null, Fault = fault ?? status.Fault };
+        }
+
+        TimeSpan? roundTrip = await MeasureAsync(channel, cancellationToken);
+        return status with
+        {
+            Address = channel.Destination.EndPoint.ToString(),
+            IsConnected = roundTrip is not null,
+            RoundTrip = roundTrip,
+            Fault = roundTrip is null && channel.Fault is { } unreached ? unreached : status.Fault,
+        };
+    }
+
     private static async Task<DestinationStatus> StatusOfAsync(DestinationChannel channel, CancellationToken cancellationToken)
+    {
+        TimeSpan? roundTrip = await MeasureAsync(channel, cancellationToken);
+        return new DestinationStatus(channel.Destination.Name, channel.Destination.EndPoint.ToString(), roundTrip is not null, roundTrip);
+    }
+
+    // Null: it does not answer.
+    private static async Task<TimeSpan?> MeasureAsync(DestinationChannel channel, CancellationToken cancellationToken)
     {
         TimeSpan? roundTrip = null;
         using CancellationTokenSource timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -98,7 +130,7 @@ internal sealed class AgentOperations(AgentHost agent) : ILocalOperations
             // It does not answer: that is what there is to say.
         }
 
-        return new DestinationStatus(channel.Destination.Name, channel.Destination.EndPoint.ToString(), roundTrip is not null, roundTrip);
+        return roundTrip;
     }
 
     private List<OpenPass> InDoubt() => [.. OpenOrigins().Where(pass => pass.State == nameof(OriginState.InDoubt))];

@@ -188,14 +188,17 @@ internal sealed class AgentConnection : IDisposable
         await _client.ClaimAsync(new ClaimRequest { Connections = { connections.Select(EndPointWire.ToMessage) } }, cancellationToken: cancellationToken));
 
     /// <summary>Asks an owner to take the address of its connections.</summary>
+    /// <param name="staying">Connections of the address that stay here: their packets come here still.</param>
     /// <returns>Null if it has done so, or would; else why not.</returns>
     /// <exception cref="LinkException">There was no answer.</exception>
-    public Task<string?> TakeAddressAsync(IPAddress address, IEnumerable<int> ports, bool isQuestion, CancellationToken cancellationToken) => AskAsync(async () =>
+    public Task<string?> TakeAddressAsync(
+        IPAddress address, IEnumerable<int> ports, IEnumerable<FourTuple> staying, bool isQuestion, CancellationToken cancellationToken) => AskAsync(async () =>
     {
         TakeAddressRequest request = new()
         {
             Address = Google.Protobuf.ByteString.CopyFrom(address.GetAddressBytes()),
             Ports = { ports.Select(port => (uint)port) },
+            Staying = { staying.Select(EndPointWire.ToMessage) },
             IsQuestion = isQuestion,
         };
         TakeAddressReply reply = await _client.TakeAddressAsync(request, cancellationToken: cancellationToken);

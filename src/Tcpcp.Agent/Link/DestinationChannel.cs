@@ -76,8 +76,9 @@ internal sealed class DestinationChannel(DestinationAddress destination, IPAddre
         await (await GetAsync(cancellationToken)).RepointAsync(order, cancellationToken);
 
     /// <inheritdoc cref="AgentConnection.TakeAddressAsync"/>
-    public async Task<string?> TakeAddressAsync(IPAddress address, IReadOnlyList<int> ports, bool isQuestion, CancellationToken cancellationToken) =>
-        await (await GetAsync(cancellationToken)).TakeAddressAsync(address, ports, isQuestion, cancellationToken);
+    public async Task<string?> TakeAddressAsync(
+        IPAddress address, IReadOnlyList<int> ports, IReadOnlyList<FourTuple> staying, bool isQuestion, CancellationToken cancellationToken) =>
+        await (await GetAsync(cancellationToken)).TakeAddressAsync(address, ports, staying, isQuestion, cancellationToken);
 
     public async Task ClaimForwardedAsync(IReadOnlyCollection<FourTuple> connections, CancellationToken cancellationToken) =>
         await (await GetAsync(cancellationToken)).ClaimForwardedAsync(connections, cancellationToken);

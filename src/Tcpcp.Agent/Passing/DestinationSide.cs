@@ -61,13 +61,13 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             return [.. _passes.Values];
     }
 
-    /// <summary>The connections of the passes that the origin has not released yet.</summary>
-    public IReadOnlySet<FourTuple> Connections
+    /// <summary>The connections of the passes that may change anything for them still. Of one that lives here, or has lived, the kernel knows; its origin may have died for good and never release it.</summary>
+    public IReadOnlyList<FourTuple> OpenConnections
     {
         get
         {
             lock (_lock)
-                return Kept;
+                return [.. _passes.Values.Where(pass => pass.IsOpen).SelectMany(pass => pass.Names)];
         }
     }
 

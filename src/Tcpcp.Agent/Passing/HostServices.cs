@@ -62,7 +62,7 @@ internal sealed class HostServices : IDisposable
         PacketHold? hold = null;
         try
         {
-            hold = PacketHold.Open(tunnelName is null ? [interfaceName] : [interfaceName, tunnelName], options.HoldBytes, options.PacketSwitch);
+            hold = PacketHold.Open(tunnelName is null ? [interfaceName] : [interfaceName, tunnelName], options.HoldBytes, options.PacketSwitch, options.Hold);
             return new HostServices(options, journal, gate, hold, sockets, redirection?.Invoke(sockets) ?? new Takeover(interfaceName, sockets))
             {
                 FindHost = findHost ?? (_ => null),

@@ -1,3 +1,4 @@
+using Tcpcp.Agent.Hold;
 using Tcpcp.Core;
 using Tcpcp.Linux.Switching;
 
@@ -38,6 +39,9 @@ internal sealed record PassOptions
 
     /// <summary>What switches packets. Default <see cref="SwitchChoice.Automatic"/>: BPF, or nftables where it is not to be had.</summary>
     public SwitchChoice PacketSwitch { get; init; } = SwitchChoice.Automatic;
+
+    /// <summary>What packets are held by. Default <see cref="HoldChoice.Automatic"/>: a TAP, or a veth pair where it is not to be had.</summary>
+    public HoldChoice Hold { get; init; } = HoldChoice.Automatic;
 
     /// <summary>What congestion control of connections that come starts from. Default: as a new connection, with the captured algorithm.</summary>
     public CongestionStart Congestion { get; init; } = CongestionStart.Default;

@@ -16,6 +16,7 @@ internal sealed class AskedRedirection(string name, Func<IReadOnlyList<FourTuple
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
 
     private readonly RouteNetlink _route = RouteNetlink.Open();
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, OutstandingOrders> _orders = new(StringComparer.OrdinalIgnoreCase);
 
     public string Name => name;
 
@@ -30,6 +31,9 @@ internal sealed class AskedRedirection(string name, Func<IReadOnlyList<FourTuple
 
     /// <summary>Which of them have entries of this host's connections, with the numbers that brought them here.</summary>
     public KnownHomes Homes { get; } = new();
+
+    /// <summary>What a redirector has not acknowledged.</summary>
+    public OutstandingOrders OrdersTo(IRedirectorAgent redirector) => _orders.GetOrAdd(redirector.RedirectorName, _ => new OutstandingOrders());
 
     public async ValueTask<RedirectionPlan> PlanAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, CancellationToken cancellationToken)
     {
@@ -103,8 +107,25 @@ internal sealed class AskedRedirection(string name, Func<IReadOnlyList<FourTuple
 
     private async ValueTask<ulong> OrderAsync(RedirectOrder order, CancellationToken cancellationToken)
     {
-        ulong[] holding = await AskAllAsync((redirector, token) => redirector.RedirectAsync(order, token), cancellationToken);
+        ulong[] holding = await AskAllAsync((redirector, token) => OrderAsync(redirector, order, token), cancellationToken);
         return holding.Max();
+    }
+
+    private async Task<ulong> OrderAsync(IRedirectorAgent redirector, RedirectOrder order, CancellationToken cancellationToken)
+    {
+        OutstandingOrders orders = OrdersTo(redirector);
+        orders.Give(order);
+        try
+        {
+            ulong holds = await redirector.RedirectAsync(order, cancellationToken);
+            orders.Acknowledge(order);
+            return holds;
+        }
+        catch (IOException e)
+        {
+            orders.Fail(e.Message);
+            throw;
+        }
     }
 
     private async Task<T[]> AskAllAsync<T>(Func<IRedirectorAgent, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)

@@ -37,6 +37,8 @@ internal sealed class Forward : IRedirection
     private readonly int _interface;
     private readonly HashSet<IPAddress> _destinations;
     private readonly ForwardingEntries _entries;
+    private readonly Lock _leftLock = new();
+    private readonly LeftAddresses _left;
 
     /// <param name="interfaceName">The interface that peers and the other hosts are behind, in the calling thread's network namespace.</param>
     /// <param name="others">The hosts that connections may be passed to.</param>
@@ -44,8 +46,9 @@ internal sealed class Forward : IRedirection
     /// <param name="sockets">Of the same namespace.</param>
     /// <param name="tunnel">To hosts that are not on the same layer 2; null: there are none.</param>
     /// <param name="choice">What the switch is made of.</param>
+    /// <param name="directory">Where it is remembered which addresses have moved away from connections here; null: nowhere.</param>
     public Forward(string interfaceName, IEnumerable<OtherHost> others, IPassJournal journal, SocketDiagnostics sockets, VxlanTunnel? tunnel = null,
-        SwitchChoice choice = SwitchChoice.Automatic)
+        SwitchChoice choice = SwitchChoice.Automatic, string? directory = null)
     {
         (_interfaceName, _sockets, _tunnel) = (interfaceName, sockets, tunnel);
         _destinations = [.. others.SelectMany(other => other.Addresses)];
@@ -56,6 +59,7 @@ internal sealed class Forward : IRedirection
             _entries = new ForwardingEntries(_switch, journal);
             TakeForeign();
             NewConnectionStop.Clean();
+            _left = new LeftAddresses(_route, interfaceName, directory);
         }
         catch
         {
@@ -93,7 +97,7 @@ internal sealed class Forward : IRedirection
 
         foreach (FourTuple connection in connections)
         {
-            if (!_route.Routes.IsLocal(connection.Local.Address))
+            if (IsForeign(connection))
                 return new RedirectionPlan(Redirector.Origin, $"It is not known which host forwards the packets of {connection} to this host.");
             if (destination.AddressFor(connection) is not { } address || !_destinations.Contains(address))
                 return new RedirectionPlan(Redirector.Origin, $"No address of {destination.Name} is known that packets of {connection} could be forwarded to.");
@@ -120,7 +124,7 @@ internal sealed class Forward : IRedirection
 
     public bool ComesHere(FourTuple connection) => _route.Routes.IsLocal(connection.Local.Address);
 
-    public bool IsForeign(FourTuple connection) => !_route.Routes.IsLocal(connection.Local.Address);
+    public bool IsForeign(FourTuple connection) => HasLeft(connection.Local.Address) || !_route.Routes.IsLocal(connection.Local.Address);
 
     public void AwaitArrival(FourTuple connection)
     {
@@ -166,8 +170,43 @@ internal sealed class Forward : IRedirection
     {
         _route.Addresses.Add(_interface, InterfaceAddress.Single(address), forAnswersOnly: true);
         LocalRoutes.Await(_route, address, _interfaceName);
+        lock (_leftLock)
+            _left.End(address); // it comes back
         using AddressAnnouncement announcement = AddressAnnouncement.Open(_interface, _route.Links.Get(_interfaceName).HardwareAddress);
         announcement.Announce(address);
+    }
+
+    /// <summary>Addresses that are at another host and have connections here still.</summary>
+    public IReadOnlyList<IPAddress> LeftAddresses
+    {
+        get
+        {
+            lock (_leftLock)
+                return [.. _left.All];
+        }
+    }
+
+    /// <summary>At a home: the address is at another host, which forwards what comes for connections that stay here.</summary>
+    /// <param name="home">The name of its agent.</param>
+    public void LeaveAddress(IPAddress address, string home, IEnumerable<FourTuple> staying)
+    {
+        lock (_leftLock)
+            _left.Leave(address);
+        foreach (FourTuple connection in staying)
+            Homes.Arrive(connection, home);
+    }
+
+    /// <summary>No connection here has the address any more.</summary>
+    public void EndLeftAddress(IPAddress address)
+    {
+        lock (_leftLock)
+            _left.End(address);
+    }
+
+    private bool HasLeft(IPAddress address)
+    {
+        lock (_leftLock)
+            return _left.Contains(address);
     }
 
     /// <summary>At a home: the address is at another host. What still comes for its connections is forwarded.</summary>

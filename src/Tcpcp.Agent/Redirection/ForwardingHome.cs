@@ -49,7 +49,7 @@ internal sealed class ForwardingHome(
             _entries.Claim(host, connections);
     }
 
-    public string? TakeAddress(string home, IPAddress address, IReadOnlyList<int> ports, bool isQuestion)
+    public string? TakeAddress(string home, IPAddress address, IReadOnlyList<int> ports, IReadOnlyCollection<FourTuple> staying, bool isQuestion)
     {
         IPEndPoint anybody = new(address.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, 0);
         if (ports.Count == 0)
@@ -62,8 +62,34 @@ internal sealed class ForwardingHome(
                 return $"Nobody listens there at {address}, port {port}: start the service first, so that it takes new connections (of any address, or of this one by IP_FREEBIND).";
         }
 
-        if (!isQuestion)
-            forward.TakeAddress(address);
+        if (FindObstacle(home, address, staying) is { } obstacle)
+            return obstacle;
+        if (isQuestion)
+            return null;
+        // First: what comes for them once the address is here must not meet this host's own stack.
+        if (staying.Count > 0)
+            _entries.Set(staying, forward.InterfaceTo(Find(home)!), connection => Find(home)!.AddressFor(connection)!);
+        forward.TakeAddress(address);
+        return null;
+    }
+
+    // Of what would be forwarded back.
+    private string? FindObstacle(string home, IPAddress address, IReadOnlyCollection<FourTuple> staying)
+    {
+        if (staying.Count == 0)
+            return null;
+        if (Find(home) is not { TunnelTo: null } host)
+            return $"It could not send the packets of connections that stay back to {home}, which is not among its destinations, or by a tunnel only.";
+        foreach (FourTuple connection in staying)
+        {
+            if (!connection.Local.Address.Equals(address) || !policy.Concerns(home, connection))
+                return $"Its policy lets {home} pass no connection {connection} to it, and so it sends none back.";
+            if (host.AddressFor(connection) is null)
+                return $"It knows no address of {home} that packets of {connection} could be sent back to: see destinations:{host.Name}:packets.";
+            if (sockets.Find(connection) is not null)
+                return $"{connection} is alive there.";
+        }
+
         return null;
     }
 

@@ -4,6 +4,7 @@ using System.Net.NetworkInformation;
 using System.Security.Cryptography;
 using Tcpcp.Core;
 using Tcpcp.Linux.Netlink;
+using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Agent.Redirection;
 
@@ -18,8 +19,6 @@ internal sealed class VxlanTunnel
 
     private const uint Number = 7370;
     private const ushort Port = 4789; // IANA
-
-    private static readonly IPAddress s_dummyAddress = new([192, 0, 0, 8]); // RFC 7600: nobody's
 
     private VxlanTunnel(LinkInfo link, LinkInfo below, int overhead)
     {
@@ -42,16 +41,12 @@ internal sealed class VxlanTunnel
 
     /// <summary>Makes the link, or takes over that of an earlier agent.</summary>
     /// <param name="own">This agent's address.</param>
-    /// <param name="others">The hosts that are reached by it; none: the link goes.</param>
-    /// <returns>Null if there are none.</returns>
+    /// <param name="others">The hosts that are reached by it.</param>
+    /// <returns>Null if there are none. A link that is there stays: see <see cref="RemoveUnused"/>.</returns>
     public static VxlanTunnel? Open(RouteNetlink route, IPAddress own, IReadOnlyCollection<OtherHost> others)
     {
         if (others.Count == 0)
-        {
-            route.Links.Delete(DeviceName);
             return null;
-        }
-
         int overhead = VxlanLink.OverheadBytes(own);
         int index = route.Addresses.List().FirstOrDefault(assigned => assigned.Address.Address.Equals(own)).LinkIndex;
         if (index == 0)
@@ -59,17 +54,7 @@ internal sealed class VxlanTunnel
         LinkInfo below = route.Links.List().First(link => link.Index == index);
         if (!route.Links.TryGet(DeviceName, out _))
             route.Links.CreateVxlan(new VxlanLink(DeviceName, Number, own, Port, HardwareAddressOf(own), below.Mtu - overhead));
-        // As of every link on which packets come whose peers are behind another one: a loose check of the way back, which needs an address.
-        File.WriteAllText($"/proc/sys/net/ipv4/conf/{DeviceName}/rp_filter", "2");
-        LinkInfo link = route.Links.Get(DeviceName);
-        route.Addresses.Add(link.Index, InterfaceAddress.Single(s_dummyAddress));
-        if (Directory.Exists($"/proc/sys/net/ipv6/conf/{DeviceName}"))
-        {
-            File.WriteAllText($"/proc/sys/net/ipv6/conf/{DeviceName}/addr_gen_mode", "1"); // it is no neighbour of anybody
-            File.WriteAllText($"/proc/sys/net/ipv6/conf/{DeviceName}/disable_ipv6", "0");
-        }
-
-        route.Links.SetUp(DeviceName);
+        LinkInfo link = ArrivalLink.SetUp(route, DeviceName);
         foreach (OtherHost other in others)
         {
             PhysicalAddress hardware = HardwareAddressOf(other.TunnelTo!);
@@ -79,6 +64,23 @@ internal sealed class VxlanTunnel
         }
 
         return new VxlanTunnel(link, below, overhead);
+    }
+
+    /// <summary>How many connections there are whose packets go through the link from here, or may come through it.</summary>
+    /// <param name="forwarded">What this host forwards.</param>
+    /// <param name="connections">What it has.</param>
+    public static int CountUsers(RouteNetlink route, IEnumerable<SwitchEntry> forwarded, IEnumerable<FourTuple> connections) => !route.Links.TryGet(DeviceName, out LinkInfo? link) ? 0
+        : forwarded.Count(entry => entry.Target.Interface == link.Index) + connections.Count(connection => !route.Routes.IsLocal(connection.Local.Address));
+
+    /// <summary>Where no tunnel is configured any more: removes the link of an earlier agent, unless connections use it.</summary>
+    /// <inheritdoc cref="CountUsers"/>
+    /// <returns>How many do.</returns>
+    public static int RemoveUnused(RouteNetlink route, IEnumerable<SwitchEntry> forwarded, IEnumerable<FourTuple> connections)
+    {
+        int users = CountUsers(route, forwarded, connections);
+        if (users == 0)
+            route.Links.Delete(DeviceName);
+        return users;
     }
 
     /// <summary>Why packets of a connection do not fit; null: they do.</summary>

@@ -31,6 +31,7 @@ internal static class AgentCommand
             Runs the agent of this host: takes connections from its applications and from other agents, and passes them.
 
             Needs CAP_NET_ADMIN and CAP_NET_RAW. It runs until SIGTERM or SIGINT; connections in the middle of a pass are settled by the next start.
+            On SIGHUP it reads the configuration again: a gateway follows changes of its backends, and the log names the changes that need a restart.
             Exit codes: 0 it was stopped, or the check found no fault; 1 it could not run, or this host lacks what it needs to run; 2 wrong use, or a fault in the configuration.
 
             Example:  tcpcp agent --config /etc/tcpcp/agent.json
@@ -109,6 +110,12 @@ internal static class AgentCommand
             await using IAsyncDisposable agent = configuration.GatewayRole is not null ? await GatewayHost.StartAsync(configuration, log)
                 : configuration.PeerRouteRole is not null ? await PeerRouteHost.StartAsync(configuration, log)
                 : await AgentHost.StartAsync(configuration, log, events is null ? null : step => events.Write(PassEvent.Of(step)));
+            using ConfigurationReload reload = new(path, configuration, agent as IReloadable, log);
+            using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+            {
+                signal.Cancel = true;
+                _ = reload.RunAsync();
+            });
             events?.Write(new PassEvent("ready", (long)Stopwatch.GetElapsedTime(0).TotalNanoseconds));
             using ServiceNotifier systemd = ServiceNotifier.Start();
             await Task.Delay(s_settled, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

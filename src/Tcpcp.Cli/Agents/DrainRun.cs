@@ -86,7 +86,7 @@ internal sealed class DrainRun(AgentClient agent, DrainOrder order, bool json)
         foreach (PassReport address in _addresses)
         {
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
-                $"{(HasMoved(address) ? $"{address.Address} moved to {address.Destination}." : $"{address.Address} stays: {address.Detail}")}");
+                $"{(HasMoved(address) ? $"{address.Address} moved to {address.Destination}.{(address.Detail is { Length: > 0 } staying ? $" {staying} Their packets come by way of {address.Destination}: this host must stay up for them." : "")}" : $"{address.Address} stays: {address.Detail}")}");
         }
 
         if (_passed + _stayed.Count + _inDoubt + _addresses.Count == 0)

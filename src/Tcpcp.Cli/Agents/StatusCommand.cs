@@ -10,7 +10,8 @@ namespace Tcpcp.Cli.Agents;
 internal static class StatusCommand
 {
     private const string Help = """
-        Shows this host's agent: applications, other agents and how far away they are, passes since its start.
+        Shows this host's agent: applications, other agents and how far away they are, passes since its start; and who else moves packets (gateways, agents that route, a
+        hook): whether it is reached, and which orders it has not acknowledged.
 
         Exit codes: 0 shown; 1 there is no agent, or this user may not ask it; 2 wrong use; 3 shown, and passes are in doubt.
 
@@ -52,6 +53,16 @@ internal static class StatusCommand
         {
             Add("Destination", $"{destination.Name} at {destination.Address}: " + (destination.IsConnected
                 ? string.Create(CultureInfo.InvariantCulture, $"connected, {destination.RoundTrip?.TotalMicroseconds:F0} us") : "not reached"));
+        }
+
+        foreach (RedirectorStatus redirector in status.Redirectors)
+        {
+            string link = redirector.Address.Length == 0 ? redirector.IsConnected ? "a program" : "cannot be run"
+                : redirector.IsConnected ? string.Create(CultureInfo.InvariantCulture, $"at {redirector.Address}, connected, {redirector.RoundTrip?.TotalMicroseconds:F0} us")
+                : $"at {redirector.Address}, not reached";
+            string orders = redirector.OutstandingOrders == 0 ? "no order outstanding"
+                : string.Create(CultureInfo.InvariantCulture, $"{redirector.OutstandingOrders} orders outstanding, the oldest for {redirector.OldestOrder?.TotalSeconds:F1} s");
+            Add("Redirector", $"{redirector.Name}: {link}; {orders}{(redirector.Fault.Length > 0 ? $". {redirector.Fault}" : "")}");
         }
 
         console.Write(grid);

@@ -12,7 +12,7 @@ internal static class DoctorCommand
     private const string Help = """
         Can this host pass connections? Tries everything that tcpcp uses of the system, in this network namespace, and says what is missing
         and what to do about it. Lists rules that were left behind: entries of the gate (nftables, table inet tcpcp) without a frozen or dormant
-        socket, and the packet switch of a hold whose process is gone. Says what packets are switched by, BPF or nftables, and what is switched.
+        socket, and the packet switch of a hold whose process is gone. Says what packets are switched by, BPF or nftables, what they are held by, and what is switched.
         Names settings that forwarding between hosts suffers from, with the command that mends each.
 
         --clean removes what was left behind, and the whole gate if nothing is behind it. It never opens the gate of a frozen or dormant socket,
@@ -43,7 +43,11 @@ internal static class DoctorCommand
         bool ready = features.All(feature => feature.IsPresent || feature.Need == "optional");
         string packetSwitch = SwitchReport.NameOf(
             features.Single(feature => feature.Name == KernelFeatures.TcxProgram).IsPresent ? SwitchMechanism.Bpf : SwitchMechanism.Nftables);
-        DoctorReport report = new(Environment.OSVersion.Version.ToString(), ready, features, packetSwitch, null, null, []) { Forwarding = ForwardingSettings.Look() };
+        DoctorReport report = new(Environment.OSVersion.Version.ToString(), ready, features, packetSwitch, null, null, [])
+        {
+            Hold = features.Single(feature => feature.Name == KernelFeatures.Tap).IsPresent ? "tap" : "veth",
+            Forwarding = ForwardingSettings.Look(),
+        };
         try
         {
             using RuleInspection inspection = new();

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Tcpcp.Agent.Hold;
 using Tcpcp.Linux.Features;
 using Tcpcp.Linux.Switching;
 
@@ -15,6 +16,9 @@ namespace Tcpcp.Cli.Doctor;
 internal sealed record DoctorReport(
     string Kernel, bool Ready, IReadOnlyList<FeatureReport> Features, string PacketSwitch, RuleReport? Rules, string? RulesUnreadable, IReadOnlyList<string> Removed)
 {
+    /// <summary>What an agent's hold is made of here, unless its configuration says otherwise: tap or veth.</summary>
+    public required string Hold { get; init; }
+
     /// <summary>What matters where packets are forwarded.</summary>
     public IReadOnlyList<SettingReport> Forwarding { get; init; } = [];
 }
@@ -50,7 +54,7 @@ internal sealed record FeatureReport(
 /// <param name="GatedSockets">Connections whose socket has the gate's mark: frozen or dormant.</param>
 /// <param name="Closed">Connections whose packets the gate drops.</param>
 /// <param name="AgentRuns">A process holds packets here.</param>
-/// <param name="HoldLeaked">A hold's packet switch is there whose process is gone.</param>
+/// <param name="HoldLeaked">A hold's packet switch, or its interface, is there whose process is gone.</param>
 /// <param name="Switches">The installed packet switches.</param>
 /// <param name="Routes">Service addresses that an agent routes to the hosts that have them.</param>
 internal sealed record RuleReport(
@@ -70,12 +74,29 @@ internal sealed record RuleReport(
             [.. one.Entries.Select(entry => new SwitchedReport(entry.Connection.ToString(), entry.Target.Verdict.ToString().ToLowerInvariant(), entry.Target.NextHop?.ToString()))]))],
         [.. findings.Routes.Select(route => new RouteReport(route.Destination.Address.ToString(), route.Gateway?.ToString()))])
     {
+        Hold = findings.Hold switch
+        {
+            HoldMechanism.Tap => "tap",
+            HoldMechanism.Veth => "veth",
+            _ => null,
+        },
+        CongestionKeeps = [.. findings.Keeps.Select(keep => new KeepReport(keep.Cgroup, keep.Connections))],
         StopLeaked = findings.StopLeaked,
         Tunnel = findings.Tunnel,
+        TunnelConnections = findings.TunnelUsers,
     };
+
+    /// <summary>What the running agent holds packets by: tap or veth; null: none runs here.</summary>
+    public string? Hold { get; init; }
+
+    /// <summary>What keeps congestion windows (congestion: keep) is pinned for these cgroups.</summary>
+    public IReadOnlyList<KeepReport> CongestionKeeps { get; init; } = [];
 
     /// <summary>There is the link of a tunnel to other hosts. Without an agent it may be in use still: forwarding goes on.</summary>
     public bool Tunnel { get; init; }
+
+    /// <summary>Connections whose packets go through it, or may come through it: as long as there are any, it is not removed.</summary>
+    public int TunnelConnections { get; init; }
 
     /// <summary>The new connections of an address that was to move are stopped, and the agent that did so is gone.</summary>
     public bool StopLeaked { get; init; }
@@ -86,6 +107,10 @@ internal sealed record RuleReport(
 
 /// <param name="Use">gated: a frozen or dormant socket; agent: perhaps an open pass of the running agent; leaked: no socket behind it.</param>
 internal sealed record ClosedReport(string Connection, string Use);
+
+/// <param name="Cgroup">Number of the cgroup; 0: it is gone.</param>
+/// <param name="Connections">Those whose pacing rate is limited still.</param>
+internal sealed record KeepReport(ulong Cgroup, int Connections);
 
 /// <param name="Address">The service's.</param>
 /// <param name="NextHop">The host that has it.</param>

@@ -18,7 +18,7 @@ internal static class DoctorTable
         console.Write(table);
         foreach (FeatureReport feature in report.Features.Where(feature => !feature.IsPresent))
             console.MarkupLineInterpolated($"[yellow]{feature.Name}[/]: {feature.Detail}. {feature.Advice}");
-        console.MarkupLineInterpolated($"Packets of single connections are switched by {(report.PacketSwitch == "bpf" ? "BPF" : "nftables")}.");
+        console.MarkupLineInterpolated($"Packets of single connections are switched by {(report.PacketSwitch == "bpf" ? "BPF" : "nftables")}, and held during a pass by {HoldName(report.Hold)}.");
         foreach (SettingReport setting in report.Forwarding.Where(setting => !setting.Fits))
             console.MarkupLineInterpolated($"[yellow]Forwarding between hosts: {setting.Name} is {setting.Value}.[/] {setting.Detail} To mend it: {setting.Command}");
         WriteRules(console, report);
@@ -58,16 +58,31 @@ internal static class DoctorTable
 
         foreach (RouteReport route in rules.Routes)
             console.MarkupLineInterpolated($"Route: {route.Address} to {route.NextHop}, made by the agent of a peer or its first hop.");
+        if (rules.Hold is { } hold)
+            console.MarkupLineInterpolated($"Hold: the agent that runs here holds packets by {HoldName(hold)}.");
         if (rules.HoldLeaked)
-            console.MarkupLine("Hold: its packet switch is there, and the process that held packets is gone: it drops packets.");
+            console.MarkupLine("Hold: its packet switch or its interface is there, and the process that held packets is gone: it drops packets.");
+        foreach (KeepReport keep in rules.CongestionKeeps)
+        {
+            string use = rules.AgentRuns ? "an agent runs here"
+                : keep.Connections > 0 ? $"the pacing rates of {keep.Connections} connections are limited still, then 'tcpcp doctor --clean' removes it" : "'tcpcp doctor --clean' removes it if nothing uses it any more";
+            console.MarkupLineInterpolated($"Program that keeps congestion windows, of cgroup {keep.Cgroup}: {use}.");
+        }
+
         if (rules.Tunnel)
-            console.MarkupLineInterpolated($"Tunnel {VxlanTunnel.DeviceName}: {(rules.AgentRuns ? "an agent runs here" : "no agent runs here; 'tcpcp doctor --clean' removes it if nothing is forwarded any more")}.");
+        {
+            string removal = rules.AgentRuns ? "an agent runs here, and removes it if its configuration has no tunnel" : "no agent runs here, and 'tcpcp doctor --clean' removes it";
+            console.MarkupLineInterpolated($"Tunnel {VxlanTunnel.DeviceName}: {rules.TunnelConnections} connections may use it; {removal}{(rules.TunnelConnections > 0 ? " when the last of them has ended" : "")}.");
+        }
+
         if (rules.StopLeaked)
             console.MarkupLine("New connections of an address that was to move to another host are stopped, and the agent that did so is gone.");
         if (rules.HasLeaks && report.Removed.Count == 0)
             console.MarkupLine("[yellow]'tcpcp doctor --clean' removes what is leaked.[/] An entry may be the guard of a connection that was " +
                 "passed away: as long as its packets still come to this host, opening it makes the kernel answer them with an RST.");
     }
+
+    private static string HoldName(string hold) => hold == "tap" ? "a TAP interface" : "a veth pair with a packet socket";
 
     private static string UseOf(SwitchReport one) => one.Name switch
     {

@@ -4,6 +4,7 @@ using Tcpcp.Agent.Redirection;
 using Tcpcp.Cli.Connections;
 using Tcpcp.Core;
 using Tcpcp.Gate;
+using Tcpcp.Linux.Congestion;
 using Tcpcp.Linux.Diagnostics;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Nftables;
@@ -54,7 +55,11 @@ internal sealed class RuleInspection : IDisposable
             [.. _route.Routes.List().Where(route => route.Protocol == RouteSwitchboard.Protocol)])
         {
             Tunnel = _route.Links.TryGet(VxlanTunnel.DeviceName, out _),
+            TunnelUsers = CountTunnelUsers(),
             StopLeaked = !agent && NewConnectionStop.IsThere(),
+            Keeps = CongestionKeep.FindPinned(),
+            Hold = PacketHold.FindInUse(_route),
+            HoldInterfaceLeft = PacketHold.IsLeft(_route),
         };
     }
 
@@ -72,11 +77,18 @@ internal sealed class RuleInspection : IDisposable
         if (findings.HoldLeaked && !PacketHold.IsInUse(_route))
         {
             PacketSwitch.Uninstall(SwitchPlace.Hold);
+            PacketHold.RemoveLeft(_route);
             removed.Add("the packet switch of a hold");
         }
 
-        if (findings.TunnelLeaked && !PacketHold.IsInUse(_route) && !IsTunnelUsed() && _route.Links.Delete(VxlanTunnel.DeviceName))
+        if (findings.TunnelLeaked && !PacketHold.IsInUse(_route) && CountTunnelUsers() == 0 && _route.Links.Delete(VxlanTunnel.DeviceName))
             removed.Add($"the tunnel {VxlanTunnel.DeviceName}");
+
+        foreach (PinnedKeep keep in findings.Keeps.Where(_ => !PacketHold.IsInUse(_route)))
+        {
+            if (CongestionKeep.Remove(keep))
+                removed.Add($"the program that keeps congestion windows, of cgroup {keep.Cgroup}");
+        }
 
         if (findings.StopLeaked && !PacketHold.IsInUse(_route))
         {
@@ -89,9 +101,8 @@ internal sealed class RuleInspection : IDisposable
         return removed;
     }
 
-    // By what is forwarded from here, or by connections whose packets come through it.
-    private bool IsTunnelUsed() => (PacketSwitch.Find(SwitchPlace.Forward)?.Entries.Count ?? 0) > 0
-        || _diagnostics.List().Any(socket => !_route.Routes.IsLocal(socket.Connection.Local.Address));
+    private int CountTunnelUsers() => VxlanTunnel.CountUsers(_route, (PacketSwitch.Find(SwitchPlace.Forward)?.Entries ?? []).Select(one => one.Entry),
+        _diagnostics.List().Select(socket => socket.Connection));
 
     private static FoundSwitch? Find(SwitchPlace place) =>
         PacketSwitch.Find(place) is { } found ? new FoundSwitch(place, found.Mechanism, [.. found.Entries.Select(one => one.Entry)]) : null;
@@ -128,14 +139,26 @@ internal sealed record RuleFindings(
     /// <summary>There is the link of a tunnel to other hosts.</summary>
     public bool Tunnel { get; init; }
 
-    /// <summary>The same without an agent.</summary>
+    /// <summary>Connections whose packets go through it, or may come through it.</summary>
+    public int TunnelUsers { get; init; }
+
+    /// <summary>It is there without an agent.</summary>
     public bool TunnelLeaked => Tunnel && !AgentRuns;
 
     /// <summary>New connections of an address are stopped, for an agent that is gone.</summary>
     public bool StopLeaked { get; init; }
 
-    /// <summary>A hold's switch is there whose process is gone.</summary>
-    public bool HoldLeaked => !AgentRuns && Switches.Any(one => one.Place == SwitchPlace.Hold);
+    /// <summary>The programs that keep congestion windows (congestion: keep), by their cgroups.</summary>
+    public IReadOnlyList<PinnedKeep> Keeps { get; init; } = [];
+
+    /// <summary>What the process that runs here holds packets by.</summary>
+    public HoldMechanism? Hold { get; init; }
+
+    /// <summary>The interface of a hold is there whose process is gone.</summary>
+    public bool HoldInterfaceLeft { get; init; }
+
+    /// <summary>A hold's switch is there, or its interface, whose process is gone.</summary>
+    public bool HoldLeaked => !AgentRuns && (HoldInterfaceLeft || Switches.Any(one => one.Place == SwitchPlace.Hold));
 
     public int Leaked => Closed.Count(entry => entry.Use == EntryUse.Leaked);
 }

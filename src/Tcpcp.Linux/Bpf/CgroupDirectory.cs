@@ -4,15 +4,20 @@ using Microsoft.Win32.SafeHandles;
 namespace Tcpcp.Linux.Bpf;
 
 /// <summary>The directory of a cgroup in a cgroup2 file system.</summary>
-[KernelHeader("fcntl.h")]
+[KernelHeader("fcntl.h", "sys/stat.h")]
 internal sealed partial class CgroupDirectory
 {
     private const int O_RDONLY = 0;
     private const int O_CLOEXEC = 0x80000;
+    private const int AT_FDCWD = -100;
+    private const uint STATX_INO = 0x100;
 
     private CgroupDirectory(string path) => Path = path;
 
     public string Path { get; }
+
+    /// <summary>Number of the cgroup: that of its directory.</summary>
+    public ulong Number => statx(AT_FDCWD, Path, 0, STATX_INO, out DirectoryStatus status) == 0 ? status.Number : throw KernelException.Last("statx", Path);
 
     /// <summary>The cgroup of the calling thread, which the sockets that it makes belong to for ever.</summary>
     /// <exception cref="IOException">There is none; the message says why.</exception>
@@ -48,4 +53,15 @@ internal sealed partial class CgroupDirectory
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int open(string path, int flags);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int statx(int directory, string path, int flags, uint mask, out DirectoryStatus status);
+
+    // The part of struct statx that is read.
+    [KernelHeader("sys/stat.h", Structure = "struct statx", Fields = "stx_ino")]
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct DirectoryStatus
+    {
+        [FieldOffset(32)] public ulong Number;
+    }
 }

@@ -148,6 +148,30 @@ internal sealed class CongestionKeep : IDisposable
         return rate;
     }
 
+    /// <summary>What is pinned in the calling thread's mount namespace, whoever has pinned it.</summary>
+    public static IReadOnlyList<PinnedKeep> FindPinned() => [.. Directories().Select(Look)];
+
+    /// <summary>Takes away what is pinned for the cgroup of the calling thread, and for cgroups that are gone, unless it has limits to end yet. A process that has it open keeps it until it ends.</summary>
+    /// <returns>Connections whose limits it has to end first.</returns>
+    public static int RemoveUnused()
+    {
+        ulong own = CgroupDirectory.OfThisThread().Number;
+        int waiting = 0;
+        foreach (PinnedKeep pinned in FindPinned().Where(one => one.Cgroup == own || one.Cgroup == 0))
+            waiting += Remove(pinned) ? 0 : pinned.Connections;
+        return waiting;
+    }
+
+    /// <summary>Takes away what is pinned.</summary>
+    /// <returns>False if it has limits to end yet, and stays.</returns>
+    public static bool Remove(PinnedKeep pinned)
+    {
+        if (pinned.Connections > 0 && pinned.Cgroup != 0)
+            return false;
+        RemovePins(pinned.Directory);
+        return true;
+    }
+
     public void Dispose()
     {
         if (s_own == this)
@@ -204,9 +228,27 @@ internal sealed class CongestionKeep : IDisposable
         {
             if (directory == except || (CgroupLink.TryOpen(Path.Combine(directory, LinkPin), out CgroupLink? link) && IsAttached(link)))
                 continue;
-            File.Delete(Path.Combine(directory, LinkPin));
-            File.Delete(Path.Combine(directory, MapPin));
-            Directory.Delete(directory);
+            RemovePins(directory);
+        }
+    }
+
+    private static void RemovePins(string directory)
+    {
+        File.Delete(Path.Combine(directory, LinkPin));
+        File.Delete(Path.Combine(directory, MapPin));
+        Directory.Delete(directory);
+    }
+
+    private static PinnedKeep Look(string directory)
+    {
+        if (!CgroupLink.TryOpen(Path.Combine(directory, LinkPin), out CgroupLink? link))
+            return new PinnedKeep(directory, 0, 0);
+        using (link)
+        {
+            if (!BpfPin.TryOpen(Path.Combine(directory, MapPin), out SafeFileHandle? handle) || BpfHashMap<ulong, BpfSeed>.Of(handle) is not { } map)
+                return new PinnedKeep(directory, link.Cgroup, 0);
+            using (map)
+                return new PinnedKeep(directory, link.Cgroup, map.List().Count(seed => seed.Value.Flags != 0));
         }
     }
 
@@ -216,3 +258,8 @@ internal sealed class CongestionKeep : IDisposable
             return link.Cgroup != 0;
     }
 }
+
+/// <summary>The program that keeps congestion windows, as it is pinned for a cgroup.</summary>
+/// <param name="Cgroup">Number of the cgroup; 0: it is gone.</param>
+/// <param name="Connections">Those whose pacing rate is limited still.</param>
+internal sealed record PinnedKeep(string Directory, ulong Cgroup, int Connections);

@@ -9,8 +9,8 @@ namespace Tcpcp.Linux.Devices;
 /// carries segmentation and checksum offload both ways: each frame is behind a struct virtio_net_hdr of <see cref="HeaderBytes"/> bytes, so that
 /// frames larger than the MTU and checksums left to the hardware go through unchanged. The interface is gone when the descriptor is closed.
 /// </summary>
-[KernelHeader("sys/ioctl.h", "linux/if_tun.h", "fcntl.h", "poll.h")]
-internal sealed unsafe partial class TapDevice : IDisposable
+[KernelHeader("sys/ioctl.h", "linux/if_tun.h", "fcntl.h")]
+internal sealed unsafe partial class TapDevice : IPacketDevice
 {
     /// <summary>Size of struct virtio_net_hdr (linux/virtio_net.h).</summary>
     public const int HeaderBytes = 10;
@@ -30,7 +30,6 @@ internal sealed unsafe partial class TapDevice : IDisposable
     private const uint TUN_F_TSO4 = 0x02;
     private const uint TUN_F_TSO6 = 0x04;
     private const uint TUN_F_TSO_ECN = 0x08;
-    private const short POLLIN = 1;
 
     private readonly SafeFileHandle _handle;
 
@@ -40,7 +39,6 @@ internal sealed unsafe partial class TapDevice : IDisposable
         Name = name;
     }
 
-    /// <summary>Name of the interface.</summary>
     public string Name { get; }
 
     /// <summary>Makes the interface, down, in the network namespace of the calling thread.</summary>
@@ -74,8 +72,6 @@ internal sealed unsafe partial class TapDevice : IDisposable
         return new TapDevice(handle, name);
     }
 
-    /// <summary>Reads one frame with its header if there is one.</summary>
-    /// <returns>Its length, or 0 if none is waiting.</returns>
     public int TryRead(Span<byte> frame)
     {
         fixed (byte* pointer = frame)
@@ -87,7 +83,8 @@ internal sealed unsafe partial class TapDevice : IDisposable
         }
     }
 
-    /// <summary>Lets a frame with its header arrive on the interface: it has gone through the stack when this returns.</summary>
+    /// <inheritdoc/>
+    /// <remarks>It has gone through the stack when this returns.</remarks>
     public void Write(ReadOnlySpan<byte> frame)
     {
         fixed (byte* pointer = frame)
@@ -97,23 +94,9 @@ internal sealed unsafe partial class TapDevice : IDisposable
         }
     }
 
-    /// <summary>Waits until a frame is there.</summary>
-    /// <returns>False if the time is up.</returns>
-    public bool WaitForFrame(int timeoutMilliseconds)
-    {
-        bool referenced = false;
-        try
-        {
-            _handle.DangerousAddRef(ref referenced);
-            PollDescriptor descriptor = new() { fd = (int)_handle.DangerousGetHandle(), events = POLLIN };
-            return poll(&descriptor, 1, timeoutMilliseconds) > 0;
-        }
-        finally
-        {
-            if (referenced)
-                _handle.DangerousRelease();
-        }
-    }
+    public bool WaitForFrame(int timeoutMilliseconds) => DescriptorPoll.WaitToRead(_handle, timeoutMilliseconds);
+
+    public int TakeLost() => 0;
 
     public void Dispose() => _handle.Dispose();
 
@@ -128,16 +111,6 @@ internal sealed unsafe partial class TapDevice : IDisposable
     private const int F_SETFL = 4;
     private const int O_NONBLOCK = 0x800;
 
-    // struct pollfd (poll.h)
-    [KernelHeader("poll.h", Structure = "struct pollfd")]
-    [StructLayout(LayoutKind.Sequential)]
-    private struct PollDescriptor
-    {
-        public int fd;
-        public short events;
-        public short revents;
-    }
-
     [LibraryImport("libc", SetLastError = true)]
     private static partial int ioctl(SafeHandle fd, nuint request, nuint argument);
 
@@ -149,7 +122,4 @@ internal sealed unsafe partial class TapDevice : IDisposable
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint write(SafeHandle fd, byte* buffer, nuint length);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int poll(PollDescriptor* descriptors, nuint count, int timeout);
 }

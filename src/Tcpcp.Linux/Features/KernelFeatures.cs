@@ -10,6 +10,9 @@ internal static class KernelFeatures
     /// <summary>Name of the feature that packet switches are made of BPF with.</summary>
     public const string TcxProgram = "BPF: program at the TCX hook";
 
+    /// <summary>Name of the feature that packets are held by.</summary>
+    public const string Tap = "TAP with virtio headers";
+
     /// <summary>Name of the feature that only one host answers for a service address by.</summary>
     public const string QuietServiceAddresses = "quiet service addresses";
 
@@ -118,12 +121,21 @@ internal static class KernelFeatures
             MinKernel = new Version(3, 12),
             IfMissing = "Load the module: modprobe vxlan",
         },
-        new("TAP with virtio headers", SystemProbes.Tap)
+        new(Tap, SystemProbes.Tap)
         {
-            NeededFor = "the hold: keeping the peer's packets",
-            Need = FeatureNeed.Agent,
+            NeededFor = "the hold: keeping the peer's packets, which else a veth pair does",
+            Need = FeatureNeed.Optional,
             MinKernel = new Version(2, 6, 27),
             IfMissing = "Load the module: modprobe tun. In a container, pass the device /dev/net/tun in.",
+            IfNotPermitted = "Allow this device: in a container pass /dev/net/tun in, under systemd DeviceAllow=/dev/net/tun rw.",
+        },
+        new("veth with virtio headers (AF_PACKET)", SystemProbes.Veth)
+        {
+            NeededFor = "the hold where a TAP is not to be had",
+            Need = FeatureNeed.Agent,
+            MinKernel = new Version(2, 6, 27),
+            IfMissing = "Load the modules: modprobe veth af_packet",
+            IfNotPermitted = "Run as root, or give CAP_NET_ADMIN and CAP_NET_RAW in the network namespace.",
         },
         new("AF_PACKET", SystemProbes.PacketSocket)
         {

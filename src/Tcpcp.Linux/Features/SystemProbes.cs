@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using Tcpcp.Linux.Devices;
 using Tcpcp.Linux.Netlink;
 
 namespace Tcpcp.Linux.Features;
@@ -40,6 +41,12 @@ internal static partial class SystemProbes
             throw KernelException.Last("ioctl(TUNGETFEATURES)");
         const uint needed = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
         return (features & needed) == needed ? FeatureFinding.Present : FeatureFinding.Missing("no virtio headers");
+    }
+
+    public static FeatureFinding Veth()
+    {
+        using VethDevice device = VethDevice.Create("tcpcpprobe");
+        return FeatureFinding.Present;
     }
 
     public static FeatureFinding Vxlan()

@@ -125,7 +125,7 @@ internal sealed class RouteLinks(NetlinkSocket socket)
     private static LinkInfo Read(ReadOnlySpan<byte> payload)
     {
         InterfaceHeader header = MemoryMarshal.Read<InterfaceHeader>(payload);
-        (string name, PhysicalAddress address, int mtu) = ("", PhysicalAddress.None, 0);
+        (string name, PhysicalAddress address, int mtu, string kind) = ("", PhysicalAddress.None, 0, "");
         foreach (NetlinkAttribute attribute in new NetlinkAttributes(payload[16..]))
         {
             switch (attribute.Type)
@@ -133,11 +133,23 @@ internal sealed class RouteLinks(NetlinkSocket socket)
                 case IFLA_IFNAME: name = attribute.AsString; break;
                 case IFLA_ADDRESS: address = new PhysicalAddress(attribute.Value.ToArray()); break;
                 case IFLA_MTU: mtu = (int)attribute.AsU32; break;
+                case IFLA_LINKINFO: kind = KindIn(attribute.Nested); break;
                 default: break;
             }
         }
 
-        return new LinkInfo(header.Index, name, address, mtu, (header.Flags & IFF_UP) != 0, (header.Flags & IFF_LOWER_UP) != 0);
+        return new LinkInfo(header.Index, name, address, mtu, (header.Flags & IFF_UP) != 0, (header.Flags & IFF_LOWER_UP) != 0) { Kind = kind };
+    }
+
+    private static string KindIn(NetlinkAttributes information)
+    {
+        foreach (NetlinkAttribute attribute in information)
+        {
+            if (attribute.Type == IFLA_INFO_KIND)
+                return attribute.AsString;
+        }
+
+        return "";
     }
 
     private static string Checked(string name) => name.Length is > 0 and <= MaxNameLength

@@ -154,6 +154,16 @@ internal sealed class GatewaySwitch : IDisposable
 
     public IReadOnlyList<GatewayEntry> ListEntries() => [.. _connections.List().Select(one => EntryOf(one.Key, one.Value))];
 
+    /// <summary>What has opened while a change was under way, with the backends that it went to; the least recently used go.</summary>
+    public IReadOnlyList<(FourTuple Connection, int Backend)> ListOpened() => [.. _opened.List().Select(one => (one.Key.ToFourTuple(), (int)one.Value))];
+
+    /// <summary>Forgets that: no change is under way.</summary>
+    public void ForgetOpened()
+    {
+        foreach ((BpfConnection connection, _) in _opened.List())
+            _opened.Remove(connection);
+    }
+
     /// <summary>The packets of connections go to the backends of their entries from now on.</summary>
     public void Set(IReadOnlyList<GatewayEntry> entries) => _connections.Set(
         [.. entries.Select(entry => BpfConnection.Of(entry.Connection))],

@@ -21,6 +21,9 @@ public sealed record AgentStatus
     /// <summary>The agents that connections can be passed to.</summary>
     public IReadOnlyList<DestinationStatus> Destinations { get; init; } = [];
 
+    /// <summary>Who moves the packets of connections from and to here, if that is neither this host nor the other one.</summary>
+    public IReadOnlyList<RedirectorStatus> Redirectors { get; init; } = [];
+
     /// <summary>Passes that have not ended.</summary>
     public int OpenPasses { get; init; }
 
@@ -61,3 +64,28 @@ public sealed record RegisteredApplicationStatus(string Name, int ProcessId, str
 /// <param name="IsConnected">Whether the link stands.</param>
 /// <param name="RoundTrip">Of an empty call; null if it was not measured.</param>
 public sealed record DestinationStatus(string Name, string Address, bool IsConnected, TimeSpan? RoundTrip);
+
+/// <summary>A third party that moves packets: a gateway, an agent on the peer or its first hop, or a hook.</summary>
+public sealed record RedirectorStatus
+{
+    /// <summary>Name of its agent; of a hook the path of its program.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>How its agent is reached; empty of a hook.</summary>
+    public string Address { get; init; } = "";
+
+    /// <summary>Whether the link stands; of a hook, whether its program could be run.</summary>
+    public bool IsConnected { get; init; }
+
+    /// <summary>Of an empty call; null if it was not measured.</summary>
+    public TimeSpan? RoundTrip { get; init; }
+
+    /// <summary>Orders that it was given and has not acknowledged.</summary>
+    public int OutstandingOrders { get; init; }
+
+    /// <summary>Age of the oldest of them; null if there are none.</summary>
+    public TimeSpan? OldestOrder { get; init; }
+
+    /// <summary>Why it was not reached, or what it answered instead of an acknowledgement; empty if nothing is wrong.</summary>
+    public string Fault { get; init; } = "";
+}

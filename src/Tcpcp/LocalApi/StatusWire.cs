@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Tcpcp.Client;
 using Tcpcp.Core.Wire;
 using DestinationStatus = Tcpcp.Client.DestinationStatus;
+using RedirectorStatus = Tcpcp.Client.RedirectorStatus;
 
 namespace Tcpcp.LocalApi;
 
@@ -39,6 +40,16 @@ internal static class StatusWire
             IsConnected = destination.IsConnected,
             RoundTripNs = LocalWire.Nanoseconds(destination.RoundTrip),
         }));
+        message.Redirectors.Add(status.Redirectors.Select(redirector => new Core.Wire.RedirectorStatus
+        {
+            Name = redirector.Name,
+            Address = redirector.Address,
+            IsConnected = redirector.IsConnected,
+            RoundTripNs = LocalWire.Nanoseconds(redirector.RoundTrip),
+            OutstandingOrders = (uint)redirector.OutstandingOrders,
+            OldestOrderNs = LocalWire.Nanoseconds(redirector.OldestOrder),
+            Fault = redirector.Fault,
+        }));
         return message;
     }
 
@@ -52,6 +63,16 @@ internal static class StatusWire
             new RegisteredApplicationStatus(application.Name, (int)application.ProcessId, application.Program))],
         Destinations = [.. message.Destinations.Select(destination => new DestinationStatus(
             destination.Name, destination.Address, destination.IsConnected, LocalWire.FromNanoseconds(destination.RoundTripNs)))],
+        Redirectors = [.. message.Redirectors.Select(redirector => new RedirectorStatus
+        {
+            Name = redirector.Name,
+            Address = redirector.Address,
+            IsConnected = redirector.IsConnected,
+            RoundTrip = LocalWire.FromNanoseconds(redirector.RoundTripNs),
+            OutstandingOrders = (int)redirector.OutstandingOrders,
+            OldestOrder = LocalWire.FromNanoseconds(redirector.OldestOrderNs),
+            Fault = redirector.Fault,
+        })],
         OpenPasses = (int)message.OpenPasses,
         InDoubt = (int)message.InDoubt,
         PassedOut = (long)message.PassedOut,

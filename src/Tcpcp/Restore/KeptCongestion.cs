@@ -41,6 +41,11 @@ internal sealed class KeptCongestion
     /// <summary>Why window and rate cannot be kept on this host; null: they can.</summary>
     public static string? FindObstacle() => s_keep.Value.Obstacle;
 
+    /// <summary>Where nothing is kept on this host any more: removes what is pinned for it, unless it has limits of pacing rates to end yet.</summary>
+    /// <returns>Connections whose limits it has to end first.</returns>
+    /// <exception cref="IOException">It cannot be removed.</exception>
+    public static int RemoveUnused() => CongestionKeep.FindPinned().Count == 0 ? 0 : CongestionKeep.RemoveUnused();
+
     /// <summary>Why ECN cannot be kept on this host; null: it can.</summary>
     public static string? FindEcnObstacle() => s_starter.Value.Obstacle;
 

@@ -63,14 +63,16 @@ public sealed class AddressMoveTests(LabCertificates certificates)
     }
 
     [Fact]
-    public async Task With_a_connection_that_cannot_go_the_address_stays_and_both_are_named_and_the_order_may_be_given_again()
+    public async Task With_a_connection_that_cannot_go_and_cannot_be_sent_back_the_address_stays_and_both_are_named_and_the_order_may_be_given_again()
     {
-        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates);
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, configure: one => one.B.Configuration["destinations"] = new System.Text.Json.Nodes.JsonObject());
         IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(4, BytesPerSecond);
         lab.EchoA!.Reluctant = conversations[1].Connection;
         (int exitCode, string output, _) = await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
         Assert.Equal(1, exitCode);
-        Assert.Contains($"{lab.Service} stays: 1 of its connections could not be passed and stay here: {conversations[1].Connection}", output, StringComparison.Ordinal);
+        string text = string.Join(' ', output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains($"{lab.Service} stays: It could not send the packets of connections that stay back to {LabAgent.NameA}", text, StringComparison.Ordinal);
+        Assert.Contains($"1 of its connections could not be passed and stay here: {conversations[1].Connection}", text, StringComparison.Ordinal);
         Assert.True(HasAddress(lab.A.Host, lab.Service));
         Assert.False(HasAddress(lab.B.Host, lab.Service));
         EchoConversation later = await lab.ConverseAsync(BytesPerSecond); // new ones come here as before
@@ -80,6 +82,55 @@ public sealed class AddressMoveTests(LabCertificates certificates)
         Assert.Equal(0, (await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses")).ExitCode);
         Assert.True(HasAddress(lab.B.Host, lab.Service));
         await lab.FinishAsync();
+    }
+
+    [Theory]
+    [InlineData(ServiceFamily.IPv4)]
+    [InlineData(ServiceFamily.IPv6)]
+    public async Task Connections_that_cannot_go_stay_where_they_are_and_their_packets_are_sent_back(ServiceFamily family)
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, family: family);
+        IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(4, BytesPerSecond);
+        EchoConversation staying = conversations[1];
+        lab.EchoA!.Reluctant = staying.Connection;
+        (int exitCode, string output, string error) = await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
+        Assert.True(exitCode == 1, output + error); // one was not passed
+        string text = string.Join(' ', output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains($"{lab.Service} moved to {LabAgent.NameB}. 1 of its connections could not be passed and stay here: {staying.Connection}", text, StringComparison.Ordinal);
+        Assert.True(HasAddress(lab.B.Host, lab.Service));
+        Assert.Equal([staying.Connection], lab.B.Forwarded);
+        Assert.True(lab.A.Owns(staying.Connection));
+        await Task.WhenAll(conversations.Select(one => one.ProgressAsync(20_000)));
+        EchoConversation later = await lab.ConverseAsync(BytesPerSecond);
+        Assert.True(lab.B.Owns(later.Connection));
+
+        // Both agents may be started again, and what stayed may go later.
+        await lab.A.KillAsync();
+        await lab.B.KillAsync();
+        await staying.ProgressAsync(20_000);
+        await Task.WhenAll(lab.A.StartAsync(), lab.B.StartAsync());
+        await staying.ProgressAsync(20_000);
+        lab.EchoA.Reluctant = null;
+        await Eventually.True(async () => (await lab.A.RunAsync("pass", $"{staying.Connection}", "--to", LabAgent.NameB)).ExitCode == 0);
+        await staying.ProgressAsync(20_000);
+        Assert.Empty(lab.B.Forwarded);
+        await Eventually.True(() => !HasAddress(lab.A.Host, lab.Service));
+        await lab.FinishAsync();
+    }
+
+    [Fact]
+    public async Task What_sends_packets_back_goes_with_the_connection()
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates);
+        await lab.ConverseManyAsync(2, BytesPerSecond);
+        EchoConversation staying = await lab.ConverseAsync(BytesPerSecond);
+        lab.EchoA!.Reluctant = staying.Connection;
+        await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
+        Assert.Equal([staying.Connection], lab.B.Forwarded);
+        await lab.FinishAsync();
+        await Eventually.True(() => lab.B.Forwarded.Count == 0);
+        await Eventually.True(() => !HasAddress(lab.A.Host, lab.Service));
+        Assert.Equal("0", lab.A.Host.Run(() => File.ReadAllText($"/proc/sys/net/ipv4/conf/{Host.InterfaceName}/arp_ignore").Trim()));
     }
 
     [Fact]

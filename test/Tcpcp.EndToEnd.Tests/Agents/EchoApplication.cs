@@ -36,7 +36,10 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
     /// <summary>How many connections it passes together.</summary>
     public int GroupSize { get; set; } = 1;
 
-    /// <summary>Connections that it serves.</summary>
+    /// <summary>The connections that it serves.</summary>
+    public IReadOnlyList<Socket> Sockets => [.. _connections.Keys];
+
+    /// <summary>How many there are.</summary>
     public int Count => _connections.Count;
 
     /// <param name="port">Where it takes connections of peers; 0: only those that come from other hosts.</param>

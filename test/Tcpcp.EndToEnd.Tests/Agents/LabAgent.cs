@@ -80,6 +80,7 @@ internal sealed class LabAgent : IAsyncDisposable
             ["policy"] = new JsonArray(),
             ["redirection"] = redirection,
             ["packet-switch"] = System.Environment.GetEnvironmentVariable("TCPCP_TEST_SWITCH") ?? "auto",
+            ["hold"] = System.Environment.GetEnvironmentVariable("TCPCP_TEST_HOLD") ?? "auto",
             ["local"] = new JsonObject
             {
                 ["socket"] = Path.Combine(directory, name, "agent.sock"), ["applications-group"] = ApplicationsGroup, ["operators-group"] = "root",

@@ -68,6 +68,29 @@ public sealed class TunnelTests(LabCertificates certificates)
         Assert.False(HasTunnel(lab.B));
     }
 
+    [Fact]
+    public async Task One_that_is_taken_out_of_the_configuration_stays_until_the_last_connection_that_uses_it_has_ended()
+    {
+        await using AgentLab lab = await AgentLab.StartRoutedWithEchoAsync(certificates, ServiceFamily.IPv4, Mtu, PeerMtu);
+        EchoConversation conversation = await lab.ConverseAsync();
+        await PassAsync(lab.A, lab.B, conversation);
+        foreach (LabAgent agent in lab.Agents)
+        {
+            foreach (JsonNode? destination in agent.Configuration["destinations"]!.AsObject().Select(one => one.Value))
+                destination!.AsObject().Remove("tunnel");
+            await agent.StopAsync();
+            await agent.StartAsync();
+            Assert.True(HasTunnel(agent));
+            Assert.Contains("It goes when the last of 1 connections that may use it has ended.", agent.Log, StringComparison.Ordinal);
+            string output = string.Join(' ', (await DoctorAsync(agent)).Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+            Assert.Contains("1 connections may use it; an agent runs here, and removes it if its configuration has no tunnel when the last of them has ended.", output, StringComparison.Ordinal);
+        }
+
+        await conversation.ProgressAsync(Progress);
+        await lab.FinishAsync();
+        await Eventually.True(() => !lab.Agents.Any(HasTunnel));
+    }
+
     private static async Task PassAsync(LabAgent from, LabAgent to, EchoConversation conversation)
     {
         await from.PassAsync(conversation.Connection, to);

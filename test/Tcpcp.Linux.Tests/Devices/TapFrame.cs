@@ -22,7 +22,7 @@ internal sealed class TapFrame
     public PhysicalAddress Source => new(_bytes[(TapDevice.HeaderBytes + AddressBytes)..(TapDevice.HeaderBytes + (2 * AddressBytes))]);
 
     /// <summary>Waits for the frame that ends with a payload; passes over what the kernel sends by itself.</summary>
-    public static TapFrame ReadUntil(TapDevice tap, ReadOnlySpan<byte> payload)
+    public static TapFrame ReadUntil(IPacketDevice tap, ReadOnlySpan<byte> payload)
     {
         byte[] buffer = new byte[TapDevice.MaxFrameBytes];
         Stopwatch time = Stopwatch.StartNew();

@@ -6,12 +6,12 @@ namespace Tcpcp.Linux.Tests.Devices;
 /// <summary>Lets every frame that leaves by a TAP interface arrive on it, until it is disposed.</summary>
 internal sealed class TapLoop : IAsyncDisposable
 {
-    private readonly TapDevice _tap;
+    private readonly IPacketDevice _tap;
     private readonly byte[] _hardwareAddress;
     private readonly Task _loop;
     private volatile bool _stopping;
 
-    private TapLoop(TapDevice tap, PhysicalAddress hardwareAddress)
+    private TapLoop(IPacketDevice tap, PhysicalAddress hardwareAddress)
     {
         _tap = tap;
         _hardwareAddress = hardwareAddress.GetAddressBytes();
@@ -23,7 +23,7 @@ internal sealed class TapLoop : IAsyncDisposable
 
     public int LargestFrame { get; private set; }
 
-    public static TapLoop Start(TapDevice tap, PhysicalAddress hardwareAddress) => new(tap, hardwareAddress);
+    public static TapLoop Start(IPacketDevice tap, PhysicalAddress hardwareAddress) => new(tap, hardwareAddress);
 
     public async ValueTask DisposeAsync()
     {

@@ -79,7 +79,16 @@ internal static class NamedValues
             HeaderAssertion.Equal("SocketMemory", "4 * SK_MEMINFO_VARS", System.Runtime.InteropServices.Marshal.SizeOf<SocketMemory>()),
             HeaderAssertion.Equal("SocketMemory.SendQueued", "SK_MEMINFO_WMEM_QUEUED", 5),
         ],
-        ["linux/if_ether.h"] = [new("PacketSocket.ETH_P_ALL_BigEndian", $"__builtin_bswap16(ETH_P_ALL) == {Constant<PacketSocket>("ETH_P_ALL_BigEndian")}")],
+        ["linux/if_ether.h"] =
+        [
+            new("PacketSocket.ETH_P_ALL_BigEndian", $"__builtin_bswap16(ETH_P_ALL) == {Constant<PacketSocket>("ETH_P_ALL_BigEndian")}"),
+            new("VethDevice.ETH_P_ALL_BigEndian", $"__builtin_bswap16(ETH_P_ALL) == {Constant<VethDevice>("ETH_P_ALL_BigEndian")}"),
+        ],
+        ["linux/filter.h"] =
+        [
+            Of<VethDevice>("LoadByte", "BPF_LD | BPF_B | BPF_ABS"), Of<VethDevice>("JumpIfEqual", "BPF_JMP | BPF_JEQ | BPF_K"), Of<VethDevice>("Return", "BPF_RET | BPF_K"),
+            Of<VethDevice>("PacketTypeOffset", "(unsigned)(SKF_AD_OFF + SKF_AD_PKTTYPE)"),
+        ],
         ["netinet/in.h"] =
         [
             HeaderAssertion.Equal("RawSocket.SockaddrIn6Bytes", "sizeof(struct sockaddr_in6)", Constant(typeof(RawSocket), "SockaddrIn6Bytes")),

@@ -9,19 +9,23 @@ using Tcpcp.Linux.Nftables;
 
 namespace Tcpcp.Linux.Tests.Devices;
 
-public class TapDeviceTests
+/// <summary>A TAP, and the veth pair that takes its place.</summary>
+public class PacketDeviceTests
 {
     private const int TransferBytes = 10_000_000;
     private const int EBUSY = 16;
+    private const int EEXIST = 17;
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
     [Theory]
-    [InlineData("192.0.2.1/24", "192.0.2.2")]
-    [InlineData("2001:db8::1/64", "2001:db8::2")]
-    public void A_frame_that_leaves_is_read_and_a_frame_that_is_written_arrives(string own, string other)
+    [InlineData(nameof(TapDevice), "192.0.2.1/24", "192.0.2.2")]
+    [InlineData(nameof(TapDevice), "2001:db8::1/64", "2001:db8::2")]
+    [InlineData(nameof(VethDevice), "192.0.2.1/24", "192.0.2.2")]
+    [InlineData(nameof(VethDevice), "2001:db8::1/64", "2001:db8::2")]
+    public void A_frame_that_leaves_is_read_and_a_frame_that_is_written_arrives(string device, string own, string other)
     {
         using LoopbackHost host = new();
-        using TapDevice tap = host.Run(() => TapDevice.Create("tap0"));
+        using IPacketDevice tap = host.Run(() => Create(device));
         PhysicalAddress peer = PhysicalAddress.Parse("02-00-00-00-00-09");
         LinkInfo link = host.Network.Links.Get("tap0");
         host.Network.Links.SetUp("tap0");
@@ -42,14 +46,16 @@ public class TapDeviceTests
 
     // The packets of a real transfer take the way of the hold: from the ingress hook into the TAP, and back out of it into the stack.
     [Theory]
-    [InlineData("10.0.0.1/24", "10.0.0.2/24", "ip daddr 10.0.0.2")]
-    [InlineData("fd00::1/64", "fd00::2/64", "ip6 daddr fd00::2")]
-    public async Task Frames_larger_than_the_MTU_pass_both_ways_intact(string client, string server, string match)
+    [InlineData(nameof(TapDevice), "10.0.0.1/24", "10.0.0.2/24", "ip daddr 10.0.0.2")]
+    [InlineData(nameof(TapDevice), "fd00::1/64", "fd00::2/64", "ip6 daddr fd00::2")]
+    [InlineData(nameof(VethDevice), "10.0.0.1/24", "10.0.0.2/24", "ip daddr 10.0.0.2")]
+    [InlineData(nameof(VethDevice), "fd00::1/64", "fd00::2/64", "ip6 daddr fd00::2")]
+    public async Task Frames_larger_than_the_MTU_pass_both_ways_intact(string device, string client, string server, string match)
     {
         await using LabNetwork lab = await LabNetwork.CreateAsync();
         Host a = lab.AddHost("a", client);
         Host b = lab.AddHost("b", server);
-        using TapDevice tap = MakeTap(b);
+        using IPacketDevice tap = Make(b, device);
         using Socket listener = b.Run(() => new Socket(b.Addresses[0].AddressFamily, SocketType.Stream, ProtocolType.Tcp));
         listener.Bind(new IPEndPoint(b.Addresses[0], 0));
         listener.Listen();
@@ -77,40 +83,46 @@ public class TapDeviceTests
         Assert.InRange(loop.LargestFrame, TapDevice.NetworkOffset + 1501, TapDevice.MaxFrameBytes);
     }
 
-    [Fact]
-    public void Nothing_to_read_is_no_error()
+    [Theory]
+    [InlineData(nameof(TapDevice))]
+    [InlineData(nameof(VethDevice))]
+    public void Nothing_to_read_is_no_error(string device)
     {
         using LoopbackHost host = new();
-        using TapDevice tap = host.Run(() => TapDevice.Create("tap0"));
+        using IPacketDevice tap = host.Run(() => Create(device));
         Assert.False(tap.WaitForFrame(1));
         Assert.Equal(0, tap.TryRead(new byte[TapDevice.MaxFrameBytes]));
     }
 
-    [Fact]
-    public void The_interface_goes_with_its_descriptor()
+    [Theory]
+    [InlineData(nameof(TapDevice))]
+    [InlineData(nameof(VethDevice))]
+    public void The_interface_goes_when_it_is_disposed(string device)
     {
         using LoopbackHost host = new();
-        using (TapDevice tap = host.Run(() => TapDevice.Create("tap0")))
+        using (IPacketDevice tap = host.Run(() => Create(device)))
             Assert.True(host.Network.Links.TryGet(tap.Name, out _));
-        Assert.False(host.Network.Links.TryGet("tap0", out _));
+        Assert.Equal(["lo"], host.Network.Links.List().Select(link => link.Name));
     }
 
-    [Fact]
-    public void A_name_that_is_taken_is_told()
+    [Theory]
+    [InlineData(nameof(TapDevice), "ioctl(TUNSETIFF)", EBUSY)]
+    [InlineData(nameof(VethDevice), "RTM_NEWLINK (veth)", EEXIST)]
+    public void A_name_that_is_taken_is_told(string device, string call, int errno)
     {
         using LoopbackHost host = new();
-        using TapDevice tap = host.Run(() => TapDevice.Create("tap0"));
-        KernelException refused = Assert.Throws<KernelException>(() => host.Run(() => TapDevice.Create("tap0")));
-        Assert.Equal(("ioctl(TUNSETIFF)", EBUSY), (refused.Call, refused.Errno));
-        Assert.Contains("(tap0)", refused.Message, StringComparison.Ordinal);
+        using IPacketDevice tap = host.Run(() => Create(device));
+        KernelException refused = Assert.Throws<KernelException>(() => host.Run(() => Create(device)));
+        Assert.Equal((call, errno), (refused.Call, refused.Errno));
+        Assert.Contains("(tap0", refused.Message, StringComparison.Ordinal);
     }
 
     // As the hold makes its own: an interface whose reverse path is elsewhere, and which sends nothing by itself.
-    private static TapDevice MakeTap(Host host)
+    private static IPacketDevice Make(Host host, string device)
     {
-        TapDevice tap = host.Run(() =>
+        IPacketDevice tap = host.Run(() =>
         {
-            TapDevice made = TapDevice.Create("tap0");
+            IPacketDevice made = Create(device);
             Sysctl.Write("net/ipv4/conf/tap0/rp_filter", "2");
             Sysctl.Write("net/ipv6/conf/tap0/addr_gen_mode", "1");
             return made;
@@ -119,6 +131,8 @@ public class TapDeviceTests
         host.Network.Links.SetUp("tap0");
         return tap;
     }
+
+    private static IPacketDevice Create(string device) => device == nameof(TapDevice) ? TapDevice.Create("tap0") : VethDevice.Create("tap0");
 
     private static async Task SendAllAsync(Socket socket, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
