@@ -5,6 +5,7 @@ using Tcpcp.Agent.Passing;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 using Tcpcp.PassProcess;
+using Tcpcp.PassProcess.Chaos;
 
 if (args is ["agent", ..])
 {
@@ -21,6 +22,12 @@ if (args is ["host", ..])
 if (args is ["application", ..])
 {
     await ClientApplication.RunAsync(args[1..]);
+    return;
+}
+
+if (args is ["chaos", ..])
+{
+    await ChaosApplication.RunAsync(args[1..]);
     return;
 }
 

@@ -154,7 +154,7 @@ internal sealed class AgentHost : IAsyncDisposable
         foreach (ConfiguredDestination destination in _configuration.Destinations)
         {
             _channels[destination.Host.Name] = new DestinationChannel(
-                new DestinationAddress(destination.Host.Name, destination.Address), _configuration.Listen.Address, server.Credentials, Telemetry.Observe);
+                new DestinationAddress(destination.Host.Name, destination.Address), _configuration.Listen.Address, server.Credentials, Telemetry.Observe, _host.AnswerStray);
         }
 
         foreach (ConfiguredDestination redirector in _configuration.Redirectors)

@@ -38,7 +38,7 @@ internal static class JournalRecords
         if (merged.Options.Count == 0)
             merged.Options.Add(before.Options);
         if (merged.OriginName.Length == 0)
-            (merged.OriginName, merged.Redirector) = (before.OriginName, before.Redirector);
+            (merged.OriginName, merged.OriginIncarnation, merged.Redirector) = (before.OriginName, before.OriginIncarnation, before.Redirector);
         if (merged.StoodStillSinceNs == 0)
             merged.StoodStillSinceNs = before.StoodStillSinceNs;
         merged.Holder ??= before.Holder;

@@ -42,12 +42,13 @@ internal sealed class AgentConnection : IDisposable
     private readonly ConcurrentDictionary<PassId, SharedStreamLink> _links = new();
     private readonly TaskCompletionSource<LinkException> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private AsyncDuplexStreamingCall<PassMessage, PassMessage>? _call;
+    private readonly StrayAnswer? _strays;
     private OutgoingMessages? _outgoing;
     private string? _certificateFault;
 
-    private AgentConnection(DestinationAddress destination, IPAddress? ownAddress, HostCertificate certificate, SslStreamCertificateContext shown)
+    private AgentConnection(DestinationAddress destination, IPAddress? ownAddress, HostCertificate certificate, SslStreamCertificateContext shown, StrayAnswer? strays)
     {
-        _destination = destination;
+        (_destination, _strays) = (destination, strays);
         _ownAddress = ownAddress;
         SocketsHttpHandler handler = new()
         {
@@ -90,9 +91,9 @@ internal sealed class AgentConnection : IDisposable
     /// <param name="ownAddress">The address of this host that it comes from; null: any, which may be a service address that moves away.</param>
     /// <exception cref="LinkException">The destination was not reached, or is not who it should be.</exception>
     public static async Task<AgentConnection> OpenAsync(
-        DestinationAddress destination, IPAddress? ownAddress, HostCertificate certificate, CancellationToken cancellationToken)
+        DestinationAddress destination, IPAddress? ownAddress, HostCertificate certificate, StrayAnswer? strays, CancellationToken cancellationToken)
     {
-        AgentConnection connection = new(destination, ownAddress, certificate, await certificate.Context.WaitAsync(cancellationToken));
+        AgentConnection connection = new(destination, ownAddress, certificate, await certificate.Context.WaitAsync(cancellationToken), strays);
         try
         {
             await connection.OpenAsync(cancellationToken);
@@ -252,8 +253,12 @@ internal sealed class AgentConnection : IDisposable
     // A lone pass goes on in this very call, which spares the change of threads; where there are several, none waits for another.
     private void Deliver(PassMessage message)
     {
-        if (PassMessages.IdOf(message) is { } id && _links.TryGetValue(id, out SharedStreamLink? link))
+        if (PassMessages.IdOf(message) is not { } id)
+            return;
+        if (_links.TryGetValue(id, out SharedStreamLink? link))
             link.Deliver(message, runReader: _links.Count == 1);
+        else if (_strays?.Invoke(id, message) is { } answer)
+            _outgoing!.Send(answer);
     }
 
     private void Close(SharedStreamLink link) => _links.TryRemove(new KeyValuePair<PassId, SharedStreamLink>(link.Pass, link));

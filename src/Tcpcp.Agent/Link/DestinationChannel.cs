@@ -12,7 +12,9 @@ namespace Tcpcp.Agent.Link;
 
 /// <summary>The way to one destination's agent, kept warm: opened at once, and again with back-off whenever it breaks. Thread-safe.</summary>
 /// <param name="ownAddress">The address of this host that links come from; null: any, which may be a service address that moves away.</param>
-internal sealed class DestinationChannel(DestinationAddress destination, IPAddress? ownAddress, AgentCredentials credentials, LinkObserver observer) : IHomeAgent, IRedirectorAgent, IDisposable
+/// <param name="strays">What a destination is answered that speaks of a pass which has no link; null: nothing.</param>
+internal sealed class DestinationChannel(
+    DestinationAddress destination, IPAddress? ownAddress, AgentCredentials credentials, LinkObserver observer, StrayAnswer? strays = null) : IHomeAgent, IRedirectorAgent, IDisposable
 {
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5);
@@ -120,7 +122,7 @@ internal sealed class DestinationChannel(DestinationAddress destination, IPAddre
         timer.CancelAfter(s_connectTime);
         try
         {
-            AgentConnection connection = await AgentConnection.OpenAsync(destination, ownAddress, credentials.Current, timer.Token);
+            AgentConnection connection = await AgentConnection.OpenAsync(destination, ownAddress, credentials.Current, strays, timer.Token);
             lock (_lock)
                 (_connection, _fault) = (connection, null);
             if (_ending.IsCancellationRequested)

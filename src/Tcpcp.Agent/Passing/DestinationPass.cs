@@ -65,7 +65,7 @@ internal sealed class DestinationPass
         : this(host, receiver, record.Application, observer, JournalRecords.IdOf(record), JournalRecords.TermsOf(record),
             [.. record.Connections.Select(EndPointWire.FromMessage)], passes, forgotten)
     {
-        OriginName = record.OriginName;
+        (OriginName, OriginIncarnation) = (record.OriginName, record.OriginIncarnation);
         Redirector = (Redirector)record.Redirector;
         Home = record.Home;
         _snapshots = [.. record.Snapshots.Select(SnapshotWire.FromMessage)];
@@ -103,6 +103,9 @@ internal sealed class DestinationPass
 
     /// <summary>Whose certificate has offered it, and alone gets answers; empty: anybody.</summary>
     public string OriginName { get; init; } = "";
+
+    /// <summary>Of the origin's journal, as it has offered.</summary>
+    public ByteString OriginIncarnation { get; init; } = ByteString.Empty;
 
     public IReadOnlyList<FourTuple> Names => _connections.Names;
 
@@ -187,6 +190,19 @@ internal sealed class DestinationPass
             return;
         _link = null;
         Take(new DestinationInput.LinkLost(), "The link to the origin broke before the transfer was whole.");
+    }
+
+    /// <summary>The origin speaks no more of this pass over the link, which others still use.</summary>
+    public void HangUp() => Take(new DestinationInput.LinkLost(), "The origin gave the pass up before the transfer was whole.");
+
+    /// <summary>Tells the origin again that the pass was refused: it may have given up before it knew of the ticket, and the gate here waits for its Forget.</summary>
+    /// <param name="link">A link to the origin.</param>
+    public void TellAgain(IPassLink link)
+    {
+        if (_state is not DestinationState.Refused)
+            return;
+        _link ??= link;
+        Take(new DestinationInput.TimeIsUp());
     }
 
     /// <summary>The offer's lifetime, or the time of the decision, is over.</summary>
@@ -316,7 +332,11 @@ internal sealed class DestinationPass
                 Discard();
                 return null;
             case DestinationEffect.SendVerdict verdict:
-                Send(message => message.Verdict = VerdictMessages.New(verdict, _detail, _activation.BlackoutNs));
+                Send(message =>
+                {
+                    message.Verdict = VerdictMessages.New(verdict, _detail, _activation.BlackoutNs);
+                    message.Verdict.OriginIncarnation = OriginIncarnation;
+                });
                 return null;
             case DestinationEffect.SendActive:
                 Send(message => message.Active = _activation);
@@ -404,7 +424,7 @@ internal sealed class DestinationPass
         {
             record.Connections.Add(Names.Select(EndPointWire.ToMessage));
             record.Application = _application;
-            record.OriginName = OriginName;
+            (record.OriginName, record.OriginIncarnation) = (OriginName, OriginIncarnation);
             record.Redirector = (Core.Wire.Redirector)Redirector;
             record.Home = Home;
         }

@@ -22,6 +22,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
     private readonly ConcurrentDictionary<string, IPassReceiver> _receivers = new(StringComparer.Ordinal);
     private readonly Dictionary<PassId, DestinationPass> _passes = [];
     private readonly Lock _lock = new();
+    private readonly Dictionary<string, IPassLink> _links = new(StringComparer.OrdinalIgnoreCase); // the newest, by the origin's name
     private LostPasses? _lost;
 
     /// <summary>Who may pass what to here; null: everybody everything.</summary>
@@ -88,6 +89,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         {
             DestinationPass pass = new(host, FindReceiver(record.Application), observer, record, _lock, Forget);
             _passes[pass.Id] = pass;
+            _ = TellAgainAsync(pass.Id);
             if (!pass.Recover(record))
                 return;
             if (held is null)
@@ -113,6 +115,8 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         using IPassLink served = link;
         try
         {
+            if (peer is not null)
+                Meet(link, peer);
             while (await link.ReceiveAsync(cancellationToken) is { } message)
             {
                 long arrived = Stopwatch.GetTimestamp(); // not after the wait for the lock
@@ -134,7 +138,20 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
             {
                 foreach (DestinationPass pass in _passes.Values)
                     pass.LoseLink(link);
+                if (peer is not null && _links.GetValueOrDefault(peer) == link)
+                    _links.Remove(peer);
             }
+        }
+    }
+
+    // What it has not heard it is told now.
+    private void Meet(IPassLink link, string origin)
+    {
+        lock (_lock)
+        {
+            _links[origin] = link;
+            foreach (DestinationPass pass in _passes.Values.Where(pass => CertificateNames.AreSame(pass.OriginName, origin)).ToArray())
+                pass.TellAgain(link);
         }
     }
 
@@ -149,7 +166,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         DestinationPass? pass = FindOwn(id, message, peer);
         if (message.BodyCase == PassMessage.BodyOneofCase.Hangup)
         {
-            pass?.LoseLink(link);
+            pass?.HangUp();
             return;
         }
 
@@ -222,6 +239,7 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
                 Redirector = (Redirector)offer.Redirector,
                 TraceParent = offer.TraceParent.Memory,
                 OriginName = peer ?? "",
+                OriginIncarnation = offer.Incarnation,
                 Home = offer.Home,
             };
             _passes[id] = pass;
@@ -313,6 +331,23 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         await Task.Delay(host.Options.HoldTime);
         lock (_lock)
             _passes.GetValueOrDefault(id)?.StopHolding();
+        await TellAgainAsync(id);
+    }
+
+    private async Task TellAgainAsync(PassId id)
+    {
+        while (true)
+        {
+            lock (_lock)
+            {
+                if (!_passes.TryGetValue(id, out DestinationPass? pass))
+                    return;
+                if (_links.GetValueOrDefault(pass.OriginName) is { } link)
+                    pass.TellAgain(link);
+            }
+
+            await Task.Delay(host.Options.ResolveBackOffMax);
+        }
     }
 
     private static void Send(IPassLink link, PassMessage message)

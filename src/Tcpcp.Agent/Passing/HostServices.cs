@@ -2,6 +2,7 @@ using Tcpcp.Agent.Hold;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
+using Tcpcp.Core.Wire;
 using Tcpcp.Gate;
 using Tcpcp.Linux.Diagnostics;
 
@@ -39,6 +40,20 @@ internal sealed class HostServices : IDisposable
 
     /// <summary>What this host is the origin of.</summary>
     public OriginPasses OriginPasses { get; } = new();
+
+    /// <summary>
+    /// What a destination is answered that speaks of a pass which this host, as its origin, speaks of no more: it has refused it after the pass was given up, and waits for
+    /// the Forget. A journal that is another one may have lost the pass, which may still be open: then only the application can go on with it.
+    /// </summary>
+    public PassMessage? AnswerStray(PassId pass, PassMessage message)
+    {
+        if (message is not { BodyCase: PassMessage.BodyOneofCase.Verdict, Verdict: { Kind: VerdictKind.Refused } verdict } || PassMessages.TicketOf(message) is not { } ticket ||
+            verdict.OriginIncarnation != PassMessages.BytesOf(Journal.Incarnation) || OriginPasses.IsOpen(pass))
+            return null;
+        PassMessage answer = PassMessages.New(pass, ticket);
+        answer.Forget = new Forget();
+        return answer;
+    }
 
     /// <summary>The span of a pass in this host's traces; empty if it is not traced.</summary>
     public Func<PassId, ReadOnlyMemory<byte>> TraceOf { get; init; } = _ => default;

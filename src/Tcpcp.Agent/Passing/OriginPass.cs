@@ -206,6 +206,9 @@ internal sealed class OriginPass
         return pass._outcome.Task;
     }
 
+    /// <summary>Nothing of it is open any more.</summary>
+    public bool IsDone => _state is OriginState.Done;
+
     private async Task RunToEndAsync(OriginStep step, CancellationToken cancellationToken)
     {
         try
@@ -394,6 +397,7 @@ internal sealed class OriginPass
         Offer offer = new()
         {
             Application = _application, Epoch = _epoch, Redirector = (Core.Wire.Redirector)_redirector, Home = _home?.Home ?? "", Ecn = _connections.HaveEcn,
+            Incarnation = PassMessages.BytesOf(_host.Journal.Incarnation),
         };
         offer.Connections.Add(_connections.Names.Select(EndPointWire.ToMessage));
         offer.QueueBytes.Add((ulong)_connections.UnacknowledgedBytes);

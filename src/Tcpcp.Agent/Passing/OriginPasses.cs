@@ -19,6 +19,9 @@ internal sealed class OriginPasses
 
     public OriginPass? Find(PassId pass) => _passes.GetValueOrDefault(pass);
 
+    /// <summary>Whether the pass has not ended, or waits for its recovery.</summary>
+    public bool IsOpen(PassId pass) => _passes.TryGetValue(pass, out OriginPass? open) ? !open.IsDone : _recovering.Values.Contains(pass);
+
     public void Add(OriginPass pass) => _passes[pass.Id] = pass;
 
     public void Remove(OriginPass pass) => _passes.TryRemove(pass.Id, out _);

@@ -26,7 +26,9 @@ internal static class PassMessages
     public static ByteString ToBytes(PassId pass) => ByteString.CopyFrom(pass.Value.ToByteArray());
 
     public static Ticket ToMessage(PassTicket ticket) =>
-        new() { Incarnation = ByteString.CopyFrom(ticket.Incarnation.ToByteArray()), Number = ticket.Number };
+        new() { Incarnation = BytesOf(ticket.Incarnation), Number = ticket.Number };
+
+    public static ByteString BytesOf(Guid incarnation) => ByteString.CopyFrom(incarnation.ToByteArray());
 
     /// <returns>Null if the message has no proper identity.</returns>
     public static PassId? IdOf(PassMessage message) => message.PassId.Length == 16 ? new PassId(new Guid(message.PassId.Span)) : null;

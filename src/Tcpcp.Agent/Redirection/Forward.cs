@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Tcpcp.Agent.Journal;
 using Tcpcp.Core;
+using Tcpcp.Gate;
 using Tcpcp.Linux.Diagnostics;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Nftables;
@@ -26,6 +27,10 @@ internal sealed class Forward : IRedirection
     // The gate's bits of the mark, with a value of their own.
     private const uint ArrivalMark = 0x7C72_0000;
     private const uint MarkMask = 0xFFFF_0000;
+
+    // Of the segments that the restore makes for a socket here: to an address that this host does not have, they must not leave it.
+    private static readonly uint s_ownSegmentMark = new GateOptions().ArrivalMark;
+
     private const uint RouteTableNumber = 7370;
     private const uint RulePriority = 7370;
 
@@ -242,6 +247,7 @@ internal sealed class Forward : IRedirection
         {
             IPAddress any = family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any;
             _route.Rules.Add(new MarkRule(family, ArrivalMark, MarkMask, RouteTableNumber, RulePriority));
+            _route.Rules.Add(new MarkRule(family, s_ownSegmentMark, MarkMask, RouteTableNumber, RulePriority));
             _route.Routes.Add(Route.Local(new InterfaceAddress(any, 0), loopback, RouteTableNumber));
         }
     }

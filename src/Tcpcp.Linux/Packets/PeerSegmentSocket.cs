@@ -23,7 +23,7 @@ internal sealed class PeerSegmentSocket : IDisposable
         _raw = raw;
     }
 
-    /// <param name="connection">As this host names it; its local address must be of this host.</param>
+    /// <param name="connection">As this host names it; packets for its local address, marked so, must be delivered here.</param>
     /// <param name="mark">SO_MARK of the packets, by which the gate lets them through.</param>
     public static PeerSegmentSocket Open(FourTuple connection, uint mark)
     {
@@ -31,6 +31,7 @@ internal sealed class PeerSegmentSocket : IDisposable
         try
         {
             SocketOption.Set(raw.SafeHandle, SocketLevel.SOL_SOCKET, SocketLevel.SO_MARK, mark);
+            SocketOption.SetBytes(raw.SafeHandle, SocketLevel.SOL_SOCKET, SocketLevel.SO_BINDTODEVICE, "lo"u8); // whatever the routes say: it must not leave
             return new PeerSegmentSocket(connection, raw);
         }
         catch

@@ -35,7 +35,8 @@ internal sealed class LabAgent : IAsyncDisposable
     private LabAgent(Host host, string name, string directory, JsonObject configuration) =>
         (Host, Name, _directory, Configuration) = (host, name, directory, configuration);
 
-    public Host Host { get; }
+    /// <summary>A new one after a boot.</summary>
+    public Host Host { get; set; }
 
     public string Name { get; }
 

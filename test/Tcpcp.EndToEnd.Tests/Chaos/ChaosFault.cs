@@ -1,0 +1,29 @@
+namespace Tcpcp.EndToEnd.Tests.Chaos;
+
+/// <summary>What may happen to a host.</summary>
+internal enum ChaosFault
+{
+    /// <summary>kill -9, and another one starts a little later.</summary>
+    AgentKilled,
+
+    /// <summary>SIGSTOP, and SIGCONT a little later.</summary>
+    AgentStopped,
+
+    /// <summary>SIGSTOP, and SIGCONT a little later.</summary>
+    ApplicationStopped,
+
+    /// <summary>kill -9: its connections end, and no others.</summary>
+    ApplicationKilled,
+
+    /// <summary>Between its agent and the others.</summary>
+    LinkCut,
+
+    /// <summary>Packets to it and from it are lost.</summary>
+    Loss,
+
+    /// <summary>On the journal of the running one.</summary>
+    SecondAgent,
+
+    /// <summary>Everything on it is gone, the journal too: its connections end, and no others.</summary>
+    Rebooted,
+}
