@@ -122,12 +122,18 @@ internal sealed class BulkLab : IAsyncDisposable
     }
 
     /// <summary>Both ends stop sending; returns when each has received all that the other has sent.</summary>
-    /// <returns>What the peer saw.</returns>
-    public async Task<ConnectionReport> FinishAsync()
+    public async Task EndAsync()
     {
         BulkFlow service = Owner.Application.FlowOf(Connection)!;
         Flow.SendsNoMore = service.SendsNoMore = true;
         await UntilAsync(() => service.Received == Flow.Sent && Flow.Received == service.Sent, "Bytes were lost");
+    }
+
+    /// <summary>The same where it is captured.</summary>
+    /// <returns>What the peer saw.</returns>
+    public async Task<ConnectionReport> FinishAsync()
+    {
+        await EndAsync();
         await _capture!.StopAsync();
         CaptureReport report = CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = Connection.Peer.Address, IsStrict = true });
         if (_capture.Drops > 0 || report.Holes.Count > 0)
@@ -223,7 +229,8 @@ internal sealed class BulkLab : IAsyncDisposable
         string file = Path.Combine(_directory, "peer.pcapng");
         if (options.Path is { } path)
             Peer.MoveFarAway(path);
-        _capture = options.Path is null ? Peer.StartCapture(file) : Peer.StartCaptureBeyondPath(file);
+        if (options.IsCaptured)
+            _capture = options.Path is null ? Peer.StartCapture(file) : Peer.StartCaptureBeyondPath(file);
         Socket socket = Peer.Run(() =>
         {
             Socket connected = new(_service.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };

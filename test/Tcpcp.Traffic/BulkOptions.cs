@@ -21,6 +21,9 @@ internal sealed record BulkOptions
     /// <summary>The peer is at its far end; default null: it is on the switch. The capture is taken at the near end then, where the order is that of the senders.</summary>
     public LongPath? Path { get; init; }
 
+    /// <summary>Whether what the peer sees is captured. Default true; a capture cannot follow a gigabyte a second for long.</summary>
+    public bool IsCaptured { get; init; } = true;
+
     /// <summary>Settings of the peer's socket, before it connects.</summary>
     public Action<Socket>? Prepare { get; init; }
 

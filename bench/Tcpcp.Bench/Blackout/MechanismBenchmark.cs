@@ -77,24 +77,24 @@ internal static class MechanismBenchmark
 
     private static async Task MeasureRatesAsync(string tcpcp, bool json)
     {
-        await using (BulkLab lab = await BulkLab.StartAsync(tcpcp, Mechanism.Forward, ipv6: false, BulkOptions.SmallBuffer))
+        await using (BulkLab lab = await BulkLab.StartAsync(tcpcp, Mechanism.Forward, ipv6: false, BulkOptions.SmallBuffer with { IsCaptured = false }))
         {
             List<(double Before, double After)> rates = [];
             for (int i = 0; i < Rates; i++)
                 rates.Add(await RateWatch.CompareAsync(lab));
             double before = Median([.. rates.Select(rate => rate.Before)]);
             Print("sender to a buffer of 64 KiB, slower after a pass (median)", before / Median([.. rates.Select(rate => rate.After)]), "times", "before", 1, goal: 1 / 0.9, json);
-            await lab.FinishAsync();
+            await lab.EndAsync();
         }
 
-        await using (BulkLab lab = await BulkLab.StartAsync(tcpcp, Mechanism.Forward, ipv6: false, BulkOptions.FarBbr))
+        await using (BulkLab lab = await BulkLab.StartAsync(tcpcp, Mechanism.Forward, ipv6: false, BulkOptions.FarBbr with { IsCaptured = false }))
         {
             List<double> regained = [];
             for (int i = 0; i < Rates; i++)
                 regained.Add((await RateWatch.RegainAsync(lab, TimeSpan.FromMilliseconds(40))).Regained?.TotalMilliseconds ?? double.MaxValue);
             Print("BBR on a path of 20 ms after a pause of 40 ms: at 0.9 times its rate again (median)", Median(regained), "ms", "limit", 200, goal: 1, json);
             Print("BBR on a path of 20 ms after a pause of 40 ms: at 0.9 times its rate again (max)", regained.Max(), "ms", "limit", 200, goal: null, json);
-            await lab.FinishAsync();
+            await lab.EndAsync();
         }
     }
 
