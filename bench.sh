@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs one benchmark (pause, kernel, redirect, blackout, or agent with its parts single and drain): ./bench.sh NAME [PART] [--json]. With --json one object a line and nothing else on standard output.
+# Runs one benchmark (pause, kernel, redirect, blackout with its part all, or agent with its parts single and drain): ./bench.sh NAME [PART] [--json]. With --json one object a line and nothing else on standard output.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/eng/install.sh"

@@ -2,6 +2,7 @@ using System.Net;
 using Tcpcp.Bench;
 using Tcpcp.Bench.Agents;
 using Tcpcp.Bench.Blackout;
+using Tcpcp.Traffic;
 
 bool json = args.Contains("--json", StringComparer.Ordinal);
 switch (args.FirstOrDefault(argument => argument != "--json"))
@@ -20,7 +21,8 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
         RedirectBenchmark.Run(json);
         return 0;
     case "blackout":
-        await BlackoutBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, Environment.GetEnvironmentVariable("TCPCP_BASELINE")!, json);
+        await BlackoutBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, Environment.GetEnvironmentVariable("TCPCP_BASELINE")!,
+            part: args.Where(argument => argument != "--json").ElementAtOrDefault(1), json);
         return 0;
     case "agent-application": // a process of the benchmark of agents
         await EchoApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
@@ -29,6 +31,6 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
         await BulkApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
         return 0;
     default:
-        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, redirect, blackout, agent [single | drain]");
+        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, redirect, blackout [all | takeover | forward | gateway | peer-route | faults | rate], agent [single | drain]");
         return 2;
 }

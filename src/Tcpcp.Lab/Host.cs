@@ -99,6 +99,17 @@ internal sealed class Host
         return capture;
     }
 
+    /// <summary>
+    /// Writes what goes to the host and comes from it at the other end of its path (<see cref="MoveFarAway"/>): what others send it in the order in which it left them, and
+    /// what it sends as it arrived there. So whatever the path does wrong, what the others say must not contradict that.
+    /// </summary>
+    public PacketCapture StartCaptureBeyondPath(string path)
+    {
+        PacketCapture capture = PacketCapture.Start(_switch.OpenNearEnd(_port, out string interfaceName), interfaceName, path);
+        _captures.Add(capture);
+        return capture;
+    }
+
     /// <summary>Loses some of the host's IP packets at random (IPv6 neighbour discovery and ARP excepted), until the next call.</summary>
     /// <param name="percent">0 to 100, in steps of 0.01; 0 loses none.</param>
     public void SetLoss(double percent, LossDirection direction) => _switch.Run(() => PacketLoss.Set(_port, percent, direction));
@@ -110,6 +121,18 @@ internal sealed class Host
     public void AddOwnAddress(IPAddress address)
     {
         Network.Addresses.Add(Network.Links.Get(InterfaceName).Index, InterfaceAddress.Single(address), forAnswersOnly: true);
+        AwaitLocal(address);
+    }
+
+    /// <summary>Adds an address to lo that the host takes packets for and says nothing of to its neighbours: several hosts may have it.</summary>
+    public void AddSilentAddress(IPAddress address)
+    {
+        Run(() =>
+        {
+            Sysctl.Write("net/ipv4/conf/all/arp_ignore", "1");
+            Sysctl.Write("net/ipv4/conf/all/arp_announce", "2");
+        });
+        Network.Addresses.Add(Network.Links.Get("lo").Index, InterfaceAddress.Single(address), forAnswersOnly: true);
         AwaitLocal(address);
     }
 

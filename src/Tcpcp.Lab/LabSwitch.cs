@@ -2,6 +2,7 @@ using System.Globalization;
 using Tcpcp.Linux.Devices;
 using Tcpcp.Linux.Namespaces;
 using Tcpcp.Linux.Netlink;
+using Tcpcp.Linux.Packets;
 
 namespace Tcpcp.Lab;
 
@@ -14,6 +15,7 @@ internal sealed class LabSwitch : IDisposable
     private readonly NamespaceThread _thread;
     private readonly RouteNetlink _network;
     private readonly List<PathForwarder> _paths = [];
+    private readonly Dictionary<string, string> _nearEnds = new(StringComparer.Ordinal);
     private int _ports;
 
     private LabSwitch(NamespaceThread thread)
@@ -72,6 +74,14 @@ internal sealed class LabSwitch : IDisposable
         WaitUntilForwarding(port);
         WaitUntilForwarding(nearTap);
         WaitUntilForwarding(farTap);
+        _nearEnds[port] = nearTap;
+    }
+
+    /// <summary>Sees the frames of a port whose path was lengthened, at the end of the path that is here.</summary>
+    public PacketSocket OpenNearEnd(string port, out string interfaceName)
+    {
+        string name = interfaceName = _nearEnds[port];
+        return _thread.Run(() => PacketSocket.Open(name));
     }
 
     private TapDevice OpenTap(string name, string bridge, int mtu)

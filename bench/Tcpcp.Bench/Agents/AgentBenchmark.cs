@@ -2,6 +2,7 @@ using System.Net;
 using Tcpcp.Client;
 using Tcpcp.Gate;
 using Tcpcp.Lab;
+using Tcpcp.Traffic;
 
 namespace Tcpcp.Bench.Agents;
 
@@ -37,7 +38,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
     private readonly ConnectionGate _kernelGate;
     private readonly KernelBaseline _kernel;
     private readonly PeerConnections _peer;
-    private readonly List<BenchAgent> _agents = [];
+    private readonly List<AgentProcess> _agents = [];
     private readonly List<double> _kernelMicroseconds = [];
     private readonly List<double> _kernelProcessorMicroseconds = [];
 
@@ -51,9 +52,9 @@ internal sealed class AgentBenchmark : IAsyncDisposable
         _kernel = _kernelHost.Run(() => new KernelBaseline(kernelBaseline, "127.0.0.3", KernelConnections, queueBytes: 0));
     }
 
-    private BenchAgent Home => _agents[0];
+    private AgentProcess Home => _agents[0];
 
-    private BenchAgent Other => _agents[1];
+    private AgentProcess Other => _agents[1];
 
     /// <param name="part"><c>single</c> or <c>drain</c>; null: both.</param>
     public static async Task RunAsync(string tcpcp, string kernelBaseline, string? part, bool json)
@@ -77,7 +78,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _peer.Dispose();
-        foreach (BenchAgent agent in _agents)
+        foreach (AgentProcess agent in _agents)
             await agent.DisposeAsync();
         _kernel.Dispose();
         _kernelGate.Dispose();
@@ -88,9 +89,9 @@ internal sealed class AgentBenchmark : IAsyncDisposable
     {
         Host home = _lab.AddHost("host-a", "10.0.0.2/24"), other = _lab.AddHost("host-b", "10.0.0.3/24");
         home.AddOwnAddress(IPAddress.Parse(ServiceAddress));
-        await BenchAgent.RunAsync(tcpcp, ["cert", "authority", "--out", _directory]);
-        _agents.Add(await BenchAgent.ConfigureAsync(tcpcp, _directory, home, other, ServiceAddress, EchoApplication.Name, EchoApplication.GroupedName));
-        _agents.Add(await BenchAgent.ConfigureAsync(tcpcp, _directory, other, home, ServiceAddress, EchoApplication.Name, EchoApplication.GroupedName));
+        await AgentProcess.RunAsync(tcpcp, ["cert", "authority", "--out", _directory]);
+        _agents.Add(await AgentProcess.ConfigureAsync(tcpcp, _directory, home, other, ServiceAddress, EchoApplication.Name, EchoApplication.GroupedName));
+        _agents.Add(await AgentProcess.ConfigureAsync(tcpcp, _directory, other, home, ServiceAddress, EchoApplication.Name, EchoApplication.GroupedName));
         List<double> readyAfter = [];
         for (int start = 0; start < Starts; start++)
         {
@@ -101,7 +102,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
         }
 
         await Other.StartAsync();
-        foreach (BenchAgent agent in _agents)
+        foreach (AgentProcess agent in _agents)
             await agent.ServeAsync("agent-application", ServicePort);
         await Task.Delay(s_idleAgent);
         Limit("agent ready after its start (median)", Median(readyAfter), "ms", 100);
@@ -117,7 +118,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
         for (int lap = 0; lap < SingleWarmUpLaps + SingleLaps; lap++)
         {
             await Task.Delay(s_idle);
-            (BenchAgent from, BenchAgent to) = lap % 2 == 0 ? (Home, Other) : (Other, Home);
+            (AgentProcess from, AgentProcess to) = lap % 2 == 0 ? (Home, Other) : (Other, Home);
             List<double> measured = await PassOneByOneAsync(from, to), called = await CallAsync(from);
             if (lap >= SingleWarmUpLaps)
             {
@@ -142,7 +143,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
         _peer.Connect(DrainedConnections);
         await DrainAsync(EchoApplication.GroupedName, $"in passes of {EchoApplication.GroupSize}");
         await DrainAsync(EchoApplication.Name, "one by one");
-        foreach (BenchAgent agent in _agents)
+        foreach (AgentProcess agent in _agents)
             Limit($"agent of {agent.Name} after {4 * (DrainWarmUps + Drains) * DrainedConnections:N0} connections, resident at most", agent.MemoryMegabytes("VmHWM"), "MB", 150);
     }
 
@@ -156,7 +157,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
             {
                 await _peer.EchoAsync();
                 await Task.Delay(s_idle);
-                (BenchAgent from, BenchAgent to) = way == 0 ? (Home, Other) : (Other, Home);
+                (AgentProcess from, AgentProcess to) = way == 0 ? (Home, Other) : (Other, Home);
                 (TimeSpan time, List<double> measured) = await from.DrainAsync(to.Name, application, DrainedConnections);
                 if (drain < DrainWarmUps)
                     continue;
@@ -194,7 +195,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
         (_agents.Sum(agent => agent.ProcessorTime.Agent), _agents.Sum(agent => agent.ProcessorTime.Application));
 
     // So slowly that a pass has ended before the next one begins.
-    private static async Task<List<double>> PassOneByOneAsync(BenchAgent from, BenchAgent to)
+    private static async Task<List<double>> PassOneByOneAsync(AgentProcess from, AgentProcess to)
     {
         List<double> blackouts = [];
         DrainOrder order = new() { Destinations = [to.Name], Applications = [EchoApplication.Name], Rate = SingleRate };
@@ -207,7 +208,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
         return blackouts.Count == SingleConnections ? blackouts : throw new InvalidOperationException($"{from.Name} has passed {blackouts.Count} connections.");
     }
 
-    private static async Task<List<double>> CallAsync(BenchAgent from)
+    private static async Task<List<double>> CallAsync(AgentProcess from)
     {
         List<double> calls = [];
         for (int i = 0; i < SingleConnections; i++)

@@ -5,6 +5,7 @@ using Tcpcp.Gate;
 using Tcpcp.Lab;
 using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Switching;
+using Tcpcp.Traffic;
 
 namespace Tcpcp.Bench.Blackout;
 
@@ -83,7 +84,7 @@ internal sealed class BlackoutBaseline : IAsyncDisposable
 
         public static async Task<BaselineHost> StartAsync(Host host, string program, string role, IPAddress link, string journal, IPAddress? forwardTo)
         {
-            string bytesPerSecond = BulkApplication.BytesPerSecond.ToString(CultureInfo.InvariantCulture);
+            string bytesPerSecond = BulkApplication.DefaultBytesPerSecond.ToString(CultureInfo.InvariantCulture);
             System.Diagnostics.Process process = host.Run(() => System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
                 program, [link.ToString(), role, ServiceAddress, ServicePort.ToString(CultureInfo.InvariantCulture), journal, bytesPerSecond])
             {

@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
-using Tcpcp.Bench.Agents;
 using Tcpcp.Client;
 using Tcpcp.Lab;
 using Tcpcp.Linux.Tcp;
+using Tcpcp.Traffic;
 
 namespace Tcpcp.Bench.Blackout;
 
@@ -25,7 +25,7 @@ internal sealed class BlackoutBenchmark : IAsyncDisposable
     private readonly string _directory;
     private readonly bool _json;
     private readonly Host _peer;
-    private readonly List<BenchAgent> _agents = [];
+    private readonly List<AgentProcess> _agents = [];
     private int _passed;
 
     private BlackoutBenchmark(LabNetwork lab, string directory, bool json)
@@ -34,8 +34,15 @@ internal sealed class BlackoutBenchmark : IAsyncDisposable
         _peer = lab.AddHost("peer", "10.0.0.1/24");
     }
 
-    public static async Task RunAsync(string tcpcp, string baselineProgram, bool json)
+    /// <param name="part">Null: one connection with forward, step by step. <c>all</c>: every mechanism, as <see cref="MechanismBenchmark"/> does; or one, by its name.</param>
+    public static async Task RunAsync(string tcpcp, string baselineProgram, string? part, bool json)
     {
+        if (part is not null)
+        {
+            await MechanismBenchmark.RunAsync(tcpcp, part, json);
+            return;
+        }
+
         string directory = Directory.CreateDirectory($"/dev/shm/tcpcp-bench-{Guid.NewGuid():N}").FullName;
         try
         {
@@ -52,7 +59,7 @@ internal sealed class BlackoutBenchmark : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (BenchAgent agent in _agents)
+        foreach (AgentProcess agent in _agents)
             await agent.DisposeAsync();
         await _lab.DisposeAsync();
     }
@@ -61,16 +68,16 @@ internal sealed class BlackoutBenchmark : IAsyncDisposable
     {
         Host home = _lab.AddHost("host-a", "10.0.0.2/24"), other = _lab.AddHost("host-b", "10.0.0.3/24");
         home.AddOwnAddress(IPAddress.Parse(ServiceAddress));
-        await BenchAgent.RunAsync(tcpcp, ["cert", "authority", "--out", _directory]);
-        _agents.Add(await BenchAgent.ConfigureAsync(tcpcp, _directory, home, other, ServiceAddress, BulkApplication.Name));
-        _agents.Add(await BenchAgent.ConfigureAsync(tcpcp, _directory, other, home, ServiceAddress, BulkApplication.Name));
-        foreach (BenchAgent agent in _agents)
+        await AgentProcess.RunAsync(tcpcp, ["cert", "authority", "--out", _directory]);
+        _agents.Add(await AgentProcess.ConfigureAsync(tcpcp, _directory, home, other, ServiceAddress, BulkApplication.Name));
+        _agents.Add(await AgentProcess.ConfigureAsync(tcpcp, _directory, other, home, ServiceAddress, BulkApplication.Name));
+        foreach (AgentProcess agent in _agents)
         {
             agent.TellsSteps = true;
             await agent.StartAsync();
         }
 
-        foreach (BenchAgent agent in _agents)
+        foreach (AgentProcess agent in _agents)
             await agent.ServeAsync("bulk-application", ServicePort);
     }
 
@@ -78,7 +85,7 @@ internal sealed class BlackoutBenchmark : IAsyncDisposable
     private static async Task<List<PassTimeline>> PassByBaselineAsync(string program, string directory)
     {
         await using BlackoutBaseline baseline = await BlackoutBaseline.StartAsync(program, directory);
-        using BulkFlow flow = new(baseline.Connect(), BulkApplication.BytesPerSecond);
+        using BulkFlow flow = new(baseline.Connect(), BulkApplication.DefaultBytesPerSecond);
         List<PassTimeline> passes = [];
         await MoveOnAsync(flow);
         for (int pass = 0; pass < WarmUps + Passes; pass++)
@@ -101,14 +108,14 @@ internal sealed class BlackoutBenchmark : IAsyncDisposable
             connected.Connect(new IPEndPoint(IPAddress.Parse(ServiceAddress), ServicePort));
             return connected;
         });
-        using BulkFlow flow = new(socket, BulkApplication.BytesPerSecond);
+        using BulkFlow flow = new(socket, BulkApplication.DefaultBytesPerSecond);
         List<double> blackouts = [];
         await MoveOnAsync(flow);
         int clean = 0, resent = 0;
         for (int pass = 0; pass < WarmUps + Passes; pass++)
         {
             await Task.Delay(s_between);
-            (BenchAgent from, BenchAgent to) = pass % 2 == 0 ? (_agents[0], _agents[1]) : (_agents[1], _agents[0]);
+            (AgentProcess from, AgentProcess to) = pass % 2 == 0 ? (_agents[0], _agents[1]) : (_agents[1], _agents[0]);
             uint before = Retransmitted(socket);
             double blackout = await PassOnceAsync(from, to);
             _passed++;
@@ -139,7 +146,7 @@ internal sealed class BlackoutBenchmark : IAsyncDisposable
         Print("segments that the peer sent again", again, "segments", "passes", Passes, goal: null);
     }
 
-    private async Task<double> PassOnceAsync(BenchAgent from, BenchAgent to)
+    private async Task<double> PassOnceAsync(AgentProcess from, AgentProcess to)
     {
         DrainOrder order = new() { Destinations = [to.Name], Applications = [BulkApplication.Name] };
         await foreach (DrainProgress progress in from.Operator.DrainAsync(order))

@@ -71,7 +71,7 @@ internal sealed class KeptCongestion
     }
 
     /// <summary>
-    /// What the path carried of late in a round trip, and never more than the captured window: that may have been opened far beyond it, or not be used at all.
+    /// What the path carried of late in a round trip, or what is in flight, and never more than the captured window: that may have been opened far beyond it, or not be used at all.
     /// </summary>
     /// <returns>Null where a new connection's window is not smaller, or nothing was measured.</returns>
     public static CongestionSeed? SeedOf(ConnectionSnapshot snapshot)
@@ -79,7 +79,8 @@ internal sealed class KeptCongestion
         CongestionState congestion = snapshot.Congestion;
         TimeSpan rtt = congestion.MinRtt > TimeSpan.Zero && congestion.MinRtt.TotalMicroseconds < uint.MaxValue ? congestion.MinRtt : congestion.Rtt;
         double carried = congestion.DeliveryRate * rtt.TotalSeconds / snapshot.Negotiated.SendMss;
-        int window = (int)Math.Min(Math.Min(congestion.WindowSegments, carried), MaxWindowSegments);
+        double inFlight = (snapshot.Sent.Length / (double)snapshot.Negotiated.SendMss) + 1; // and the last segment of it fits too: it leaves at once and shows what was lost
+        int window = (int)Math.Min(Math.Min(congestion.WindowSegments, Math.Max(carried, inFlight)), MaxWindowSegments);
         return window > InitialWindowSegments ? new CongestionSeed(window, congestion.DeliveryRate, snapshot.Options.MaxPacingRate) : null;
     }
 

@@ -7,17 +7,16 @@ namespace Tcpcp.EndToEnd.Tests.Agents;
 /// <summary><c>tcpcp drain --take-addresses</c>: connection by connection while the address stays, and the address at the end.</summary>
 public sealed class AddressMoveTests(LabCertificates certificates)
 {
-    private const int Many = 50;
     private const int BytesPerSecond = 100_000;
     private const int Comers = 4;
 
     [Theory]
-    [InlineData(ServiceFamily.IPv4)]
-    [InlineData(ServiceFamily.IPv6)]
-    public async Task All_go_on_and_new_ones_come_when_the_host_is_switched_off(ServiceFamily family)
+    [InlineData(ServiceFamily.IPv4, 1000, 20_000)]
+    [InlineData(ServiceFamily.IPv6, 50, BytesPerSecond)]
+    public async Task All_go_on_and_new_ones_come_when_the_host_is_switched_off(ServiceFamily family, int many, int bytesPerSecond)
     {
         await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, family: family);
-        IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(Many, BytesPerSecond);
+        IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(many, bytesPerSecond);
         using CancellationTokenSource stop = new();
         Task<int>[] comers = [.. Enumerable.Range(0, Comers).Select(_ => Task.Run(() => lab.ComeAndGoAsync(stop.Token)))];
 
@@ -30,7 +29,7 @@ public sealed class AddressMoveTests(LabCertificates certificates)
 
         await lab.A.KillAsync();
         lab.A.Host.Network.Links.SetDown(Host.InterfaceName);
-        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(50_000)));
+        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(bytesPerSecond / 2)));
         await stop.CancelAsync();
         int others = (await Task.WhenAll(comers)).Sum();
         Assert.True(others > Comers);

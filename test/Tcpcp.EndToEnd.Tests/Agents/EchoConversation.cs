@@ -62,6 +62,7 @@ internal sealed class EchoConversation : IDisposable
     public async Task FinishAsync()
     {
         _finishing = true;
+        _socket.SetRawSocketOption(SOL_SOCKET, SO_MAX_PACING_RATE, BitConverter.GetBytes(ulong.MaxValue)); // what it has not sent yet leaves at once
         _echoed.Release();
         await Task.WhenAll(_sending, _receiving).WaitAsync(s_limit);
         Assert.Equal(Sent, Received);

@@ -35,7 +35,7 @@ internal sealed class RedirectedLab : IAsyncDisposable
         Host[] hosts = [.. s_names.Select((name, number) => lab.AddHost(name, $"10.0.0.{number + 2}/24", $"fd00::{number + 2}/64"))];
         Agents = [.. hosts.Select((host, number) => CreateAgent(host, number, hosts, redirection))];
         foreach (Host host in hosts)
-            GiveServiceAddress(host);
+            host.AddSilentAddress(Service);
         _capture = Peer.StartCapture(Path.Combine(DirectoryPath, "peer.pcapng"));
     }
 
@@ -209,15 +209,4 @@ internal sealed class RedirectedLab : IAsyncDisposable
     {
         ["address"] = $"{host.IPv4}:7300", ["packets"] = new JsonArray($"{host.IPv4}", $"{host.IPv6}"),
     };
-
-    private void GiveServiceAddress(Host host)
-    {
-        host.Run(() =>
-        {
-            File.WriteAllText("/proc/sys/net/ipv4/conf/all/arp_ignore", "1");
-            File.WriteAllText("/proc/sys/net/ipv4/conf/all/arp_announce", "2");
-        });
-        host.Network.Addresses.Add(host.Network.Links.Get("lo").Index, InterfaceAddress.Single(Service), forAnswersOnly: true);
-        Assert.True(SpinWait.SpinUntil(() => host.Network.Routes.IsLocal(Service), TimeSpan.FromSeconds(10)));
-    }
 }

@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
-namespace Tcpcp.Bench.Blackout;
+namespace Tcpcp.Traffic;
 
 /// <summary>
 /// One end of a connection that sends and receives at a steady rate at the same time, on a thread of its own. What is sent depends on its place in the stream, so that
@@ -49,6 +49,9 @@ internal sealed class BulkFlow : IDisposable
 
     public long Received => Volatile.Read(ref _received);
 
+    /// <summary>Whether it only receives from now on.</summary>
+    public bool SendsNoMore { get; set; }
+
     /// <summary>What went wrong; null: nothing.</summary>
     public string? Fault => Volatile.Read(ref _fault);
 
@@ -86,10 +89,10 @@ internal sealed class BulkFlow : IDisposable
             while (!_stopping)
             {
                 long now = Stopwatch.GetTimestamp();
-                allowed = Math.Min(allowed + (Stopwatch.GetElapsedTime(last, now).TotalSeconds * _bytesPerSecond), s_longestBurst.TotalSeconds * _bytesPerSecond);
+                allowed = Math.Min(allowed + (Stopwatch.GetElapsedTime(last, now).TotalSeconds * _bytesPerSecond), Math.Max(LeastBytes, s_longestBurst.TotalSeconds * _bytesPerSecond));
                 last = now;
                 bool worked = Receive();
-                int sent = Send((int)Math.Min(allowed, ChunkBytes));
+                int sent = SendsNoMore ? 0 : Send((int)Math.Min(allowed, ChunkBytes));
                 allowed -= sent;
                 if (!worked && sent == 0)
                     _socket.Poll(WaitMicroseconds, SelectMode.SelectRead);

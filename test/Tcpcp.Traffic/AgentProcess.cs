@@ -2,14 +2,15 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Tcpcp.Client;
 using Tcpcp.Lab;
 using Tcpcp.Linux.Processes;
 
-namespace Tcpcp.Bench.Agents;
+namespace Tcpcp.Traffic;
 
 /// <summary>One host's agent: the program, with a configuration and a certificate as an operator makes them.</summary>
-internal sealed class BenchAgent : IAsyncDisposable
+internal sealed class AgentProcess : IAsyncDisposable
 {
     private const int SIGTERM = 15; // signal.h
     private const int Port = 7300;
@@ -24,7 +25,23 @@ internal sealed class BenchAgent : IAsyncDisposable
     private AgentClient? _operator;
 
     /// <param name="directory">On a memory file system; the authority's files are in it.</param>
-    private BenchAgent(string tcpcp, string directory, Host host) => (_tcpcp, _directory, _host) = (tcpcp, directory, host);
+    private AgentProcess(string tcpcp, string directory, Host host)
+    {
+        (_tcpcp, _directory, _host) = (tcpcp, directory, host);
+        Configuration = new JsonObject
+        {
+            ["name"] = Name,
+            ["interface"] = Host.InterfaceName,
+            ["listen"] = $"{host.IPv4}:{Port}",
+            ["certificate"] = new JsonObject { ["file"] = $"{Files}/{Name}.pem", ["key"] = $"{Files}/{Name}.key", ["authority"] = $"{Files}/authority.pem" },
+            ["journal"] = $"{Files}/journal",
+        };
+    }
+
+    public Host Host => _host;
+
+    /// <summary>What is written to its file when it is started.</summary>
+    public JsonObject Configuration { get; }
 
     public string Name => _host.Name;
 
@@ -40,33 +57,52 @@ internal sealed class BenchAgent : IAsyncDisposable
     /// <summary>An operator's connection to it.</summary>
     public AgentClient Operator => _operator ?? throw new InvalidOperationException("The agent is not running.");
 
-    private string LocalSocket => Path.Combine(_directory, $"{Name}.sock");
+    /// <summary>Path of the socket that its programs speak to it by.</summary>
+    public string LocalSocket => Path.Combine(_directory, $"{Name}.sock");
 
     /// <param name="other">The host that it exchanges connections with.</param>
     /// <param name="applications">Names that it takes connections for.</param>
-    public static async Task<BenchAgent> ConfigureAsync(string tcpcp, string directory, Host host, Host other, string serviceAddress, params string[] applications)
+    public static async Task<AgentProcess> ConfigureAsync(string tcpcp, string directory, Host host, Host other, string serviceAddress, params string[] applications)
     {
-        BenchAgent agent = new(tcpcp, directory, host);
+        AgentProcess agent = await CertifyAsync(tcpcp, directory, host);
+        agent.Configuration["destinations"] = new JsonObject { [other.Name] = Described(other) };
+        agent.Configuration["policy"] = new JsonArray(new JsonObject
+        {
+            ["origin"] = other.Name,
+            ["applications"] = new JsonArray([.. applications.Select(name => JsonValue.Create(name))]),
+            ["addresses"] = new JsonArray(serviceAddress),
+            ["ports"] = new JsonArray("*"),
+        });
+        agent.Configuration["redirection"] = "forward";
+        agent.Configuration["local"] = new JsonObject { ["socket"] = agent.LocalSocket, ["applications-group"] = "root" };
+        return agent;
+    }
+
+    /// <summary>An agent that moves packets for other hosts.</summary>
+    /// <param name="role">What it is, with its section.</param>
+    public static async Task<AgentProcess> ConfigureRedirectorAsync(string tcpcp, string directory, Host host, string role, JsonObject section)
+    {
+        AgentProcess agent = await CertifyAsync(tcpcp, directory, host);
+        (agent.Configuration["role"], agent.Configuration[role]) = (role, section);
+        return agent;
+    }
+
+    /// <summary>How another agent's file names a host.</summary>
+    public static JsonObject Described(Host host) => new()
+    {
+        ["address"] = $"{host.IPv4}:{Port}", ["packets"] = new JsonArray([.. host.Addresses.Select(address => JsonValue.Create($"{address}"))]),
+    };
+
+    private static async Task<AgentProcess> CertifyAsync(string tcpcp, string directory, Host host)
+    {
+        AgentProcess agent = new(tcpcp, directory, host);
         await agent.RunAsync("cert", "host", host.Name, "--authority", directory, "--out", agent.Files);
-        string policy = $$"""[{ "origin": "{{other.Name}}", "applications": {{JsonSerializer.Serialize(applications)}}, "addresses": ["{{serviceAddress}}"], "ports": ["*"] }]""";
-        await File.WriteAllTextAsync(agent.Configuration, $$"""
-            {
-              "name": "{{host.Name}}",
-              "interface": "{{Host.InterfaceName}}",
-              "listen": "{{host.IPv4}}:{{Port}}",
-              "certificate": { "file": "{{agent.Files}}/{{host.Name}}.pem", "key": "{{agent.Files}}/{{host.Name}}.key", "authority": "{{agent.Files}}/authority.pem" },
-              "destinations": { "{{other.Name}}": { "address": "{{other.IPv4}}:{{Port}}" } },
-              "policy": {{policy}},
-              "redirection": "forward",
-              "local": { "socket": "{{agent.LocalSocket}}", "applications-group": "root" },
-              "journal": "{{agent.Files}}/journal"
-            }
-            """);
         return agent;
     }
 
     public async Task StartAsync()
     {
+        await File.WriteAllTextAsync(ConfigurationFile, Configuration.ToJsonString());
         string path = Path.Combine(_directory, $"{Name}.notify");
         File.Delete(path);
         using Socket notify = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
@@ -75,7 +111,7 @@ internal sealed class BenchAgent : IAsyncDisposable
         ChildOutput log = ChildOutput.ToFile(Path.Combine(_directory, $"{Name}.log"));
         string[] events = TellsSteps ? ["--events"] : [];
         long started = Stopwatch.GetTimestamp();
-        _process = _host.Start(_tcpcp, ["agent", "--config", Configuration, .. events], new ChildOptions
+        _process = _host.Start(_tcpcp, ["agent", "--config", ConfigurationFile, .. events], new ChildOptions
         {
             Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = path },
             Output = log,
@@ -102,6 +138,12 @@ internal sealed class BenchAgent : IAsyncDisposable
         {
             Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_TieredPGO"] = "0", ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0" }, // it is compiled for speed once, and not measured meanwhile
         });
+        await UntilServedAsync();
+    }
+
+    /// <summary>Returns when the agent has an application and reaches the other agent.</summary>
+    public async Task UntilServedAsync()
+    {
         _operator = await AgentClient.ConnectAsync(new AgentClientOptions { Path = LocalSocket });
         long started = Stopwatch.GetTimestamp();
         while (await _operator.GetStatusAsync() is not { Applications.Count: > 0, Destinations: [{ IsConnected: true }] })
@@ -161,9 +203,10 @@ internal sealed class BenchAgent : IAsyncDisposable
 
     private string Files => Path.Combine(_directory, Name);
 
-    private string Configuration => Path.Combine(_directory, $"{Name}.json");
+    private string ConfigurationFile => Path.Combine(_directory, $"{Name}.json");
 
-    private string Log() => string.Join('\n', File.ReadLines(Path.Combine(_directory, $"{Name}.log")).TakeLast(5)) + _process?.ErrorOutput!.Text;
+    /// <summary>The last lines that it has written.</summary>
+    public string Log() => string.Join('\n', File.ReadLines(Path.Combine(_directory, $"{Name}.log")).TakeLast(5)) + _process?.ErrorOutput!.Text;
 
     private Task RunAsync(params string[] arguments) => RunAsync(_tcpcp, arguments);
 

@@ -1,0 +1,42 @@
+using System.Net;
+using System.Net.Sockets;
+using Tcpcp.Core;
+using Tcpcp.Lab;
+using Tcpcp.Linux.Nftables;
+using Tcpcp.Linux.Switching;
+using Tcpcp.Linux.Tcp;
+
+namespace Tcpcp.Traffic;
+
+/// <summary>One of the hosts that a bulk flow is passed between.</summary>
+internal sealed record BulkHost(AgentProcess Agent, BulkApplication Application)
+{
+    public Host Host => Agent.Host;
+
+    public string Name => Host.Name;
+
+    /// <summary>What is on this host of connections that are being passed, or are elsewhere.</summary>
+    public IReadOnlyList<string> ListRules() => Host.Run(() =>
+    {
+        using SetElements elements = new();
+        return (IReadOnlyList<string>)
+        [
+            .. SwitchPlace.All.SelectMany(place => (PacketSwitch.Find(place)?.Entries ?? []).Select(one => $"{place.Name} {one.Entry}")),
+            .. (elements.List(new FourTupleSet(FourTupleSet.NFPROTO_INET, "tcpcp", "closed")) ?? []).Select(one => $"closed gate {one}"),
+        ];
+    });
+
+    /// <summary>Has the connection's four-tuple here too, so that the kernel refuses to restore it, until that is disposed of. Nothing is sent.</summary>
+    public IDisposable TakeName(FourTuple connection) => Host.Run(() =>
+    {
+        RawSocketHandle socket = RawSocket.Create(connection.IsIPv6);
+        RepairMode.Enter(socket);
+        if (connection.IsIPv6)
+            SocketOption.Set(socket, SocketLevel.IPPROTO_IPV6, IpOption.IPV6_TRANSPARENT, 1);
+        else
+            SocketOption.Set(socket, SocketLevel.IPPROTO_IP, IpOption.IP_TRANSPARENT, 1);
+        RawSocket.Bind(socket, connection.Local, connection.IsIPv6);
+        RawSocket.Connect(socket, connection.Peer, connection.IsIPv6);
+        return socket;
+    });
+}
