@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test; installs what they need when root. The last line is the count over all test projects.
+# ./test.sh --chaos MINUTES passes random connections between three hosts to which random things happen, for so long, and nothing else; TCPCP_CHAOS_SEED repeats a run.
 # ./test.sh --recovery lets every fault happen at every step of a pass: minutes more. ./test.sh --explore explores the protocol deeper: minutes more, and gigabytes of memory.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,7 +9,11 @@ case "${1:-}" in
     "") ;;
     --explore) export TCPCP_EXPLORE=deep ;;
     --recovery) export TCPCP_RECOVERY=all ;;
-    *) echo "usage: ./test.sh [--explore | --recovery]" >&2; exit 2 ;;
+    --chaos)
+        [[ "${2:-}" =~ ^[0-9]+([.][0-9]+)?$ ]] || { echo "usage: ./test.sh --chaos MINUTES" >&2; exit 2; }
+        export TCPCP_CHAOS_MINUTES=$2
+        ;;
+    *) echo "usage: ./test.sh [--explore | --recovery | --chaos MINUTES]" >&2; exit 2 ;;
 esac
 . eng/install.sh
 . eng/build.sh
@@ -22,10 +27,11 @@ results=$(mktemp -d)
 computing=
 trap '[ -z "$computing" ] || kill "$computing" 2>/dev/null; end_shared_compiler; rm -rf "$results"' EXIT
 
-# Runs the tests of a project; what they print, and their exit code, go to files.
+# Runs the tests of a project, or those that the further arguments choose; what they print, and their exit code, go to files.
 run() {
-    artifacts/bin/"$1"/debug/"$1" >"$results/$1" 2>&1
-    echo $? >"$results/$1.code"
+    local name=$1
+    artifacts/bin/"$name"/debug/"$name" "${@:2}" >"$results/$name" 2>&1
+    echo $? >"$results/$name.code"
 }
 
 # Prints what the tests of a project have said, and adds up.
@@ -42,6 +48,17 @@ report() {
     [ "$code" -ne 0 ] && [ "$f" -eq 0 ] && f=1
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
+
+if [ -n "${TCPCP_CHAOS_MINUTES:-}" ]; then
+    build_tcpcp || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+    end_shared_compiler
+    export TCPCP_TEST_COMMAND=$tcpcp
+    run Tcpcp.EndToEnd.Tests -class "*ChaosTests"
+    report Tcpcp.EndToEnd.Tests
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+    exit
+fi
 
 # Those that only compute run beside the compiler; the others would feel it.
 background=Tcpcp.Explorer.Tests

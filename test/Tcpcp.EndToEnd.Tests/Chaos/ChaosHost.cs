@@ -24,8 +24,8 @@ internal sealed class ChaosHost(LabAgent agent, int seed)
     /// <summary>Something happens to it just now.</summary>
     public bool IsTroubled { get; set; }
 
-    /// <summary>A switched-off host has none of both.</summary>
-    public bool HasApplication => _application is not null;
+    /// <summary>It boots just now.</summary>
+    public bool IsAway { get; set; }
 
     public ChildProcess Application => _application!;
 

@@ -28,7 +28,17 @@ internal sealed class ChaosApplication(int seed) : IConnectionReceiver
         listener.Listen();
         Console.WriteLine("ready");
         while (true)
-            application.Begin(await listener.AcceptAsync(), epoch: 0, []);
+        {
+            Socket socket = await listener.AcceptAsync();
+            try
+            {
+                application.Begin(new FourTuple((IPEndPoint)socket.LocalEndPoint!, (IPEndPoint)socket.RemoteEndPoint!), socket, epoch: 0, []);
+            }
+            catch (SocketException)
+            {
+                socket.Dispose(); // it has ended already
+            }
+        }
     }
 
     public async ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken)
@@ -46,7 +56,7 @@ internal sealed class ChaosApplication(int seed) : IConnectionReceiver
         for (int i = 0; i < sockets.Count; i++)
         {
             if (sockets[i] is { } socket)
-                Begin(socket, arriving.Epoch, arriving.State.Span.Slice(i * ChaosStream.StateBytes, ChaosStream.StateBytes));
+                Begin(arriving.Connections[i], socket, arriving.Epoch, arriving.State.Span.Slice(i * ChaosStream.StateBytes, ChaosStream.StateBytes));
         }
     }
 
@@ -79,9 +89,8 @@ internal sealed class ChaosApplication(int seed) : IConnectionReceiver
         },
     };
 
-    private void Begin(Socket socket, ulong epoch, ReadOnlySpan<byte> state)
+    private void Begin(FourTuple name, Socket socket, ulong epoch, ReadOnlySpan<byte> state)
     {
-        FourTuple name = new((IPEndPoint)socket.LocalEndPoint!, (IPEndPoint)socket.RemoteEndPoint!);
         ChaosStream stream = new(socket, epoch, state)
         {
             Ended = ended =>
