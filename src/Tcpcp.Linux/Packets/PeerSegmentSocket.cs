@@ -31,7 +31,6 @@ internal sealed class PeerSegmentSocket : IDisposable
         try
         {
             SocketOption.Set(raw.SafeHandle, SocketLevel.SOL_SOCKET, SocketLevel.SO_MARK, mark);
-            SocketOption.SetBytes(raw.SafeHandle, SocketLevel.SOL_SOCKET, SocketLevel.SO_BINDTODEVICE, "lo"u8); // whatever the routes say: it must not leave
             return new PeerSegmentSocket(connection, raw);
         }
         catch

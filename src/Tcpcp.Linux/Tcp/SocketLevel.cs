@@ -25,7 +25,6 @@ internal static class SocketLevel
     public const int SO_LINGER = 13;
     public const int SO_REUSEPORT = 15;
     public const int SO_PEERCRED = 17;
-    public const int SO_BINDTODEVICE = 25;
     public const int SO_SNDBUFFORCE = 32;
     public const int SO_RCVBUFFORCE = 33;
     public const int SO_MARK = 36;

@@ -19,6 +19,7 @@ public sealed class OperatorTests
             Uptime = TimeSpan.FromMilliseconds(1234),
             Applications = [new("app", 42, "program")],
             Destinations = [new("host-b", "192.0.2.1:7300", IsConnected: true, TimeSpan.FromMicroseconds(250)), new("host-c", "192.0.2.2:7300", IsConnected: false, null)],
+            Redirectors = [new RedirectorStatus { Name = "gateway", Address = "192.0.2.3:7300", IsConnected = true, OutstandingOrders = 1, OldestOrder = TimeSpan.FromSeconds(2) }],
             OpenPasses = 1,
             InDoubt = 2,
             PassedOut = 3,
@@ -33,7 +34,11 @@ public sealed class OperatorTests
         AgentStatus status = await client.GetStatusAsync();
         Assert.Equal(agent.Operations.Status.Applications, status.Applications);
         Assert.Equal(agent.Operations.Status.Destinations, status.Destinations);
-        Assert.Equal(agent.Operations.Status, status with { Applications = agent.Operations.Status.Applications, Destinations = agent.Operations.Status.Destinations });
+        Assert.Equal(agent.Operations.Status.Redirectors, status.Redirectors);
+        Assert.Equal(agent.Operations.Status, status with
+        {
+            Applications = agent.Operations.Status.Applications, Destinations = agent.Operations.Status.Destinations, Redirectors = agent.Operations.Status.Redirectors,
+        });
         Assert.Equal(["host-b", "host-c"], client.Destinations);
     }
 

@@ -67,6 +67,7 @@ public sealed class AddressMoveTests(LabCertificates certificates)
         await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, configure: one => one.B.Configuration["destinations"] = new System.Text.Json.Nodes.JsonObject());
         IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(4, BytesPerSecond);
         lab.EchoA!.Reluctant = conversations[1].Connection;
+        await lab.UntilMetAsync();
         (int exitCode, string output, _) = await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
         Assert.Equal(1, exitCode);
         string text = string.Join(' ', output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
@@ -152,7 +153,9 @@ public sealed class AddressMoveTests(LabCertificates certificates)
         await lab.A.StartAsync();
         EchoConversation later = await lab.ConverseAsync(BytesPerSecond);
         Assert.True(lab.A.Owns(later.Connection));
-        await Eventually.True(async () => (await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses")).ExitCode == 0);
+        await lab.UntilMetAsync();
+        (int exitCode, string output, string error) = await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
+        Assert.True(exitCode == 0, output + error + lab.A.Log + lab.B.Log);
         Assert.True(HasAddress(lab.B.Host, lab.Service));
         Assert.False(HasAddress(lab.A.Host, lab.Service));
         await lab.FinishAsync();

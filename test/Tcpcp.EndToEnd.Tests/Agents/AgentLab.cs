@@ -158,6 +158,13 @@ internal sealed class AgentLab : IAsyncDisposable
             EchoC = await EchoApplication.StartAsync(C, EchoApplication.Name, Port, isDual);
     }
 
+    /// <summary>Every agent reaches the others, and has an application.</summary>
+    public async Task UntilMetAsync()
+    {
+        foreach (LabAgent agent in Agents)
+            await Eventually.True(async () => await agent.StatusAsync() is { Applications.Count: > 0 } status && status.Destinations.All(other => other.IsConnected));
+    }
+
     /// <summary>A host that takes no part.</summary>
     public Host AddHost(string name, string address) => _lab.AddHost(name, address);
 

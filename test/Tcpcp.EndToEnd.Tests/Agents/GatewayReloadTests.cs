@@ -121,6 +121,7 @@ public sealed class GatewayReloadTests(LabCertificates certificates)
         });
         EchoConversation conversation = await lab.ConverseAsync();
         LabAgent origin = lab.OwnerOf(conversation), destination = lab.OtherThan(origin);
+        await Eventually.True(async () => (await RedirectorAsync(origin)).GetProperty("is_connected").GetBoolean());
         JsonElement connected = await RedirectorAsync(origin);
         Assert.Equal((LabAgent.NameGateway, $"{lab.Third.IPv4}:7300", true, 0),
             (connected.GetProperty("name").GetString(), connected.GetProperty("address").GetString(), connected.GetProperty("is_connected").GetBoolean(), connected.GetProperty("outstanding_orders").GetInt32()));
