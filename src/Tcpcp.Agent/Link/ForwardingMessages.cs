@@ -22,13 +22,14 @@ internal static class ForwardingMessages
         Number = order.Number,
         IsQuestion = order.IsQuestion,
         PacketBytes = (uint)order.PacketBytes,
+        IsSettled = order.IsSettled,
     };
 
     /// <inheritdoc cref="FromMessages(RepeatedField{Core.Wire.FourTuple})"/>
     public static RepointOrder FromMessage(RepointRequest order) => new(
         order.PassId.Length == 16 ? new PassId(new Guid(order.PassId.Span)) : throw new InvalidSnapshotException("A redirection names no pass."),
         order.Connections.Count > 0 ? FromMessages(order.Connections) : throw new InvalidSnapshotException("A redirection names no connection."),
-        order.Host, order.Number, order.IsQuestion) { PacketBytes = (int)Math.Min(order.PacketBytes, ushort.MaxValue) };
+        order.Host, order.Number, order.IsQuestion) { PacketBytes = (int)Math.Min(order.PacketBytes, ushort.MaxValue), IsSettled = order.IsSettled };
 
     /// <exception cref="InvalidSnapshotException">They are no connections, or too many.</exception>
     public static IReadOnlyList<FourTuple> FromMessages(RepeatedField<Core.Wire.FourTuple> connections) =>

@@ -380,6 +380,8 @@ internal sealed class OriginPass
                 return null;
             case OriginEffect.AwaitRoutingLeft leave:
                 await _connections.LeavePacketsAsync(_destination, leave.Number);
+                if (_home is not null)
+                    await _home.SettleAsync(leave.Number);
                 Report(PassAction.Released);
                 return new OriginInput.RoutingLeft();
             case OriginEffect.SendForget:

@@ -90,6 +90,21 @@ internal sealed class ForwardingEntries
         }
     }
 
+    /// <summary>The pass by which an owner has sent connections to a third host is over: they are that one's for good.</summary>
+    public RepointAnswer Settle(OtherHost mover, RepointOrder order)
+    {
+        lock (_lock)
+        {
+            foreach (FourTuple connection in order.Connections)
+            {
+                if (_entries.TryGetValue(connection, out ForwardingEntry? entry) && entry.Pass == order.Pass && CertificateNames.AreSame(entry.Mover, mover.Name))
+                    Replace(connection, entry with { Mover = "", Pass = null });
+            }
+        }
+
+        return new RepointAnswer(order.Number);
+    }
+
     /// <summary>They are the owner's for good.</summary>
     public void Claim(OtherHost owner, IReadOnlyCollection<FourTuple> connections)
     {

@@ -36,6 +36,8 @@ internal sealed class ForwardingHome(
     {
         if (Find(owner) is not { } host)
             return new RepointAnswer(0, $"It has no agent {owner} among its destinations.");
+        if (order.IsSettled)
+            return _entries.Settle(host, order);
         if ((order.Host.Length == 0 ? host : Find(order.Host)) is not { } target)
             return new RepointAnswer(0, $"It has no agent {order.Host} among its destinations: add it there.");
         if (order.Host.Length > 0 && order.Connections.Select(connection => forward.FindObstacle(connection, target, order.PacketBytes)).FirstOrDefault(one => one is not null) is { } tooLarge)

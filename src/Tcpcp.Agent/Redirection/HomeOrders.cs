@@ -32,6 +32,24 @@ internal sealed class HomeOrders(IReadOnlyList<IHomeAgent> homes, PassId pass, I
     public async Task<ulong> SendAwayAsync(OtherHost destination, ulong number, CancellationToken cancellationToken) =>
         (await OrderAsync(new RepointOrder(pass, connections, destination.Name, number) { PacketBytes = _packetBytes }, cancellationToken)).Number;
 
+    /// <summary>The pass is over, and nothing will be taken back: the home knows when this returns.</summary>
+    /// <exception cref="RedirectionException">It does not answer.</exception>
+    public async Task SettleAsync(ulong number)
+    {
+        using CancellationTokenSource limit = new(answerTime);
+        foreach (IHomeAgent home in homes)
+        {
+            try
+            {
+                await home.RepointAsync(new RepointOrder(pass, connections, Host: "", number) { IsSettled = true }, limit.Token);
+            }
+            catch (Exception e) when (e is LinkException or OperationCanceledException)
+            {
+                throw new RedirectionException($"{home.HomeName}, which forwards the packets of {connections[0]}, was not told that the pass is over. {e.Message}", e);
+            }
+        }
+    }
+
     /// <summary>The packets come here again when this returns.</summary>
     /// <returns>Name of the home's agent; null if nobody forwards them: they come by themselves, or never again.</returns>
     /// <exception cref="LinkException">The home does not answer.</exception>

@@ -11,6 +11,9 @@ internal sealed record RepointOrder(PassId Pass, IReadOnlyList<FourTuple> Connec
 {
     /// <summary>How large the peers' packets may be.</summary>
     public int PacketBytes { get; init; }
+
+    /// <summary>Nothing changes but this: the pass is over, and its origin takes nothing back any more.</summary>
+    public bool IsSettled { get; init; }
 }
 
 /// <param name="Number">The highest that holds for one of them: the order's own, if it was obeyed.</param>

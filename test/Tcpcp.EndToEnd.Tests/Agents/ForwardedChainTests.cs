@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Processes;
 
 namespace Tcpcp.EndToEnd.Tests.Agents;
@@ -45,6 +46,26 @@ public sealed class ForwardedChainTests(LabCertificates certificates)
 
         await PassAsync(lab.B, lab.C, conversation);
         await lab.FinishAsync();
+        await Eventually.True(() => lab.A.Forwarded.Count == 0);
+    }
+
+    [Fact]
+    public async Task The_entry_goes_although_the_third_host_never_spoke_with_the_home_before_the_connection_ended()
+    {
+        await using AgentLab lab = await StartAsync();
+        EchoConversation conversation = await lab.ConverseAsync();
+        await PassAsync(lab.A, lab.B, conversation);
+        lab.C.Host.Run(() => LibNftables.Run($$"""
+            add table inet test-cut
+            add chain inet test-cut out { type filter hook output priority 0; }
+            add rule inet test-cut out ip daddr {{lab.A.Host.IPv4}} tcp dport 7300 drop
+            """));
+        await PassAsync(lab.B, lab.C, conversation);
+        await conversation.FinishAsync();
+        await lab.C.KillAsync();
+        lab.C.Host.Run(() => LibNftables.Run("delete table inet test-cut"));
+        Assert.Equal([conversation.Connection], lab.A.Forwarded);
+        await lab.C.StartAsync();
         await Eventually.True(() => lab.A.Forwarded.Count == 0);
     }
 
