@@ -35,8 +35,8 @@ public sealed class PassTests(LabCertificates certificates)
 
         ConnectionReport connection = AssertClean(await download.FinishAsync());
         Assert.Equal(0, connection.MacChanges);
-        Assert.Contains("Destination Undone", download.B.Agent.Log, StringComparison.Ordinal);
-        Assert.Contains("Origin Thawed", download.A.Agent.Log, StringComparison.Ordinal);
+        await Eventually.True(() => download.B.Agent.Log.Contains("Destination Undone", StringComparison.Ordinal));
+        await Eventually.True(() => download.A.Agent.Log.Contains("Origin Thawed", StringComparison.Ordinal));
     }
 
     [Fact]

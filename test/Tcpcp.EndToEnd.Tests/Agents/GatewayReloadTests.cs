@@ -50,7 +50,7 @@ public sealed class GatewayReloadTests(LabCertificates certificates)
         await dead.KillAsync();
         Backends(lab).Remove(dead.Name);
         await ReloadAsync(lab);
-        Assert.Contains($"{dead.Name} was taken out of the backends and does not say which connections it has", lab.Redirector!.Log, StringComparison.Ordinal);
+        await Eventually.True(() => lab.Redirector!.Log.Contains($"{dead.Name} was taken out of the backends and does not say which connections it has", StringComparison.Ordinal));
         await RedirectedLab.PassAsync(conversation, owner, lab.OtherThan(owner, dead));
         await conversation.ProgressAsync(20_000);
         EchoConversation[] after = await ConverseAsync(lab);

@@ -81,7 +81,7 @@ public sealed class TunnelTests(LabCertificates certificates)
             await agent.StopAsync();
             await agent.StartAsync();
             Assert.True(HasTunnel(agent));
-            Assert.Contains("It goes when the last of 1 connections that may use it has ended.", agent.Log, StringComparison.Ordinal);
+            await Eventually.True(() => agent.Log.Contains("It goes when the last of 1 connections that may use it has ended.", StringComparison.Ordinal));
             string output = string.Join(' ', (await DoctorAsync(agent)).Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
             Assert.Contains("1 connections may use it; an agent runs here, and removes it if its configuration has no tunnel when the last of them has ended.", output, StringComparison.Ordinal);
         }
