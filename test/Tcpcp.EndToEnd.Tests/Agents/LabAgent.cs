@@ -125,9 +125,10 @@ internal sealed class LabAgent : IAsyncDisposable
         });
     }
 
-    /// <summary>Starts the agent, and returns when it is ready.</summary>
+    /// <summary>Starts the agent when the one before, which may be dying yet, is gone; and returns when it is ready.</summary>
     public async Task StartAsync()
     {
+        await Eventually.True(() => !IsRunning);
         await File.WriteAllTextAsync(ConfigurationFile, Configuration.ToJsonString());
         string notifications = Path.Combine(_directory, "notify.sock");
         File.Delete(notifications);
