@@ -1,7 +1,9 @@
+using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Tcpcp.Agent.Passing;
 using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
+using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
 using ForwardedConnection = Tcpcp.Agent.Redirection.ForwardedConnection;
 using FourTuple = Tcpcp.Core.FourTuple;
@@ -11,8 +13,13 @@ namespace Tcpcp.Agent.Link;
 /// <summary>The messages about what a home forwards.</summary>
 internal static class ForwardingMessages
 {
-    public static Core.Wire.ForwardedConnection ToMessage(ForwardedConnection forwarded) =>
-        new() { Connection = EndPointWire.ToMessage(forwarded.Connection), Number = forwarded.Number, IsContested = forwarded.IsContested };
+    public static Core.Wire.ForwardedConnection ToMessage(ForwardedConnection forwarded) => new()
+    {
+        Connection = EndPointWire.ToMessage(forwarded.Connection),
+        Number = forwarded.Number,
+        IsContested = forwarded.IsContested,
+        MovedBy = forwarded.MovedBy is { } pass ? PassMessages.ToBytes(pass) : ByteString.Empty,
+    };
 
     public static RepointRequest ToMessage(RepointOrder order) => new()
     {
@@ -38,7 +45,10 @@ internal static class ForwardingMessages
     /// <inheritdoc cref="FromMessages(RepeatedField{Core.Wire.FourTuple})"/>
     public static IReadOnlyList<ForwardedConnection> FromMessages(RepeatedField<Core.Wire.ForwardedConnection> connections) =>
         [.. Checked(connections).Select(one => new ForwardedConnection(
-            EndPointWire.FromMessage(one.Connection ?? throw new InvalidSnapshotException("A forwarded connection lacks its name.")), one.Number, one.IsContested))];
+            EndPointWire.FromMessage(one.Connection ?? throw new InvalidSnapshotException("A forwarded connection lacks its name.")), one.Number, one.IsContested)
+        {
+            MovedBy = one.MovedBy.Length == 16 ? new PassId(new Guid(one.MovedBy.Span)) : null,
+        })];
 
     private static RepeatedField<T> Checked<T>(RepeatedField<T> named) => named.Count <= HomeReports.MaxNamed ? named
         : throw new InvalidSnapshotException($"A message names {named.Count} connections; the limit is {HomeReports.MaxNamed}.");

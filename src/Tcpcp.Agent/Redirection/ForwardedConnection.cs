@@ -1,19 +1,24 @@
 using System.Net;
 using Tcpcp.Core;
+using Tcpcp.Core.Passing;
 
 namespace Tcpcp.Agent.Redirection;
 
 /// <summary>A connection whose packets its home sends on to the owner.</summary>
 /// <param name="Number">Of this redirection: the home's own, and never that of another one, nor of what its next agent finds.</param>
 /// <param name="IsContested">The origin of the pass that has brought it to its owner may still take it back.</param>
-internal readonly record struct ForwardedConnection(FourTuple Connection, ulong Number, bool IsContested = false);
+internal readonly record struct ForwardedConnection(FourTuple Connection, ulong Number, bool IsContested = false)
+{
+    /// <summary>It is not forwarded to the one that asks: by this pass that one has sent it on to a third host, and may take it back. Null: it is.</summary>
+    public PassId? MovedBy { get; init; }
+}
 
 /// <summary>What sends the packets of connections on to their owners, a home or a gateway, answers to the owners.</summary>
 internal interface IPacketHome
 {
     /// <summary>What is forwarded to the one that asks.</summary>
     /// <param name="owner">The name of its certificate.</param>
-    /// <param name="named">Of these; empty: of all.</param>
+    /// <param name="named">Of these; empty: of all, and what it has sent on and may take back.</param>
     IReadOnlyList<ForwardedConnection> List(string owner, IReadOnlyCollection<FourTuple> named);
 
     /// <summary>Ends the forwarding of connections that have ended at their owner.</summary>

@@ -136,14 +136,17 @@ internal sealed class ForwardingEntries
     }
 
     /// <summary>Those that go to a host.</summary>
-    /// <param name="named">Of these; empty: of all.</param>
+    /// <param name="named">Of these; empty: of all, and those that it has sent on and may take back.</param>
     public IReadOnlyList<ForwardedConnection> ListTo(OtherHost owner, IReadOnlyCollection<FourTuple> named)
     {
         lock (_lock)
         {
             IEnumerable<FourTuple> asked = named.Count == 0 ? _entries.Keys : named;
-            return [.. asked.Where(connection => _entries.TryGetValue(connection, out ForwardingEntry? entry) && entry.GoesTo(owner))
-                .Select(connection => new ForwardedConnection(connection, _entries[connection].Number, _entries[connection].IsContestedBy(owner)))];
+            IEnumerable<ForwardedConnection> there = asked.Where(connection => _entries.TryGetValue(connection, out ForwardingEntry? entry) && entry.GoesTo(owner))
+                .Select(connection => new ForwardedConnection(connection, _entries[connection].Number, _entries[connection].IsContestedBy(owner)));
+            IEnumerable<ForwardedConnection> moved = named.Count > 0 ? [] : _entries.Where(one => one.Value.Pass is not null && CertificateNames.AreSame(one.Value.Mover, owner.Name))
+                .Select(one => new ForwardedConnection(one.Key, one.Value.Number) { MovedBy = one.Value.Pass });
+            return [.. there, .. moved];
         }
     }
 

@@ -1,5 +1,6 @@
 using Tcpcp.Agent.Link;
 using Tcpcp.Core;
+using Tcpcp.Core.Passing;
 using Tcpcp.Linux;
 using Tcpcp.Linux.Diagnostics;
 
@@ -109,6 +110,8 @@ internal sealed class HomeReports(
         List<ForwardedConnection> forwarded = [];
         foreach (FourTuple[] part in all ? [[]] : named.Chunk(MaxNamed))
             forwarded.AddRange(await home.ListForwardedAsync(part, cancellationToken));
+        await SettleAsync([.. forwarded.Where(one => one.MovedBy is not null)], cancellationToken);
+        forwarded.RemoveAll(one => one.MovedBy is not null);
         HashSet<FourTuple> ended = Sort([.. forwarded.Select(one => one.Connection), .. before], all);
         if (all)
             await ClaimAsync([.. forwarded.Where(one => one.IsContested && homes.Find(one.Connection) == Home).Select(one => one.Connection)], cancellationToken);
@@ -129,6 +132,20 @@ internal sealed class HomeReports(
     {
         foreach (FourTuple[] part in connections.Chunk(MaxNamed))
             await home.ClaimForwardedAsync(part, cancellationToken);
+    }
+
+    // By a pass that nobody here knows of any more, since the journal is a new one: what has no socket here either will not be taken back.
+    private async Task SettleAsync(IReadOnlyCollection<ForwardedConnection> moved, CancellationToken cancellationToken)
+    {
+        if (moved.Count == 0)
+            return;
+        IReadOnlySet<FourTuple> open = openPasses();
+        HashSet<FourTuple> living = [.. listSockets().Select(socket => socket.Connection)];
+        foreach (IGrouping<PassId, ForwardedConnection> pass in moved.Where(one => !open.Contains(one.Connection) && !living.Contains(one.Connection)).GroupBy(one => one.MovedBy!.Value))
+        {
+            foreach (ForwardedConnection[] part in pass.Chunk(MaxNamed))
+                await home.RepointAsync(new RepointOrder(pass.Key, [.. part.Select(one => one.Connection)], Host: "", Number: 0) { IsSettled = true }, cancellationToken);
+        }
     }
 
     // Notes what lives, and puts aside what has not ended quite.

@@ -3,6 +3,7 @@ using System.Net;
 using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
+using Tcpcp.Core.Passing;
 using Tcpcp.Linux.Diagnostics;
 
 namespace Tcpcp.Agent.Tests.Redirection;
@@ -111,6 +112,27 @@ public sealed class HomeReportsTests : IAsyncDisposable
         Assert.Equal(0, _home.Unanswered);
     }
 
+    [Fact]
+    public async Task What_was_sent_on_by_a_pass_that_is_not_known_any_more_is_settled_unless_its_socket_is_here()
+    {
+        FourTuple alive = new(IPEndPoint.Parse("10.0.0.100:8080"), IPEndPoint.Parse("10.0.0.1:40001"));
+        FourTuple underWay = new(IPEndPoint.Parse("10.0.0.100:8080"), IPEndPoint.Parse("10.0.0.1:40002"));
+        _sockets = [new ListedSocket(alive, TcpState.Established, 0) { Cookie = 1, Inode = 1 }];
+        _open = [underWay];
+        PassId lost = new(Guid.NewGuid());
+        foreach (FourTuple connection in (FourTuple[])[s_connection, alive])
+            _home.Moved[connection] = lost;
+        _home.Moved[underWay] = new PassId(Guid.NewGuid());
+        Start(new EndReportTimes { All = TimeSpan.FromMilliseconds(20) });
+        await Until(() => !_home.Moved.ContainsKey(s_connection));
+        int questions = _home.Questions;
+        await Until(() => _home.Questions > questions + 1);
+        Assert.Equal([alive, underWay], _home.Moved.Keys.OrderBy(connection => connection.Peer.Port));
+        Assert.Null(_known.Find(s_connection));
+        Assert.Null(_known.Find(underWay));
+        Assert.Empty(_home.Told);
+    }
+
     private void Live(ulong cookie)
     {
         _home.Forwarded[s_connection] = 7;
@@ -134,7 +156,16 @@ public sealed class HomeReportsTests : IAsyncDisposable
     {
         public ConcurrentBag<FourTuple> Claimed { get; } = [];
 
-        public Task<RepointAnswer> RepointAsync(RepointOrder order, CancellationToken cancellationToken) => throw new NotSupportedException();
+        /// <summary>What the owner has sent on, and by which pass.</summary>
+        public ConcurrentDictionary<FourTuple, PassId> Moved { get; } = new();
+
+        public Task<RepointAnswer> RepointAsync(RepointOrder order, CancellationToken cancellationToken)
+        {
+            Assert.True(order.IsSettled);
+            foreach (FourTuple connection in order.Connections)
+                Assert.True(Moved.TryRemove(KeyValuePair.Create(connection, order.Pass)));
+            return Task.FromResult(new RepointAnswer(order.Number));
+        }
 
         public Task ClaimForwardedAsync(IReadOnlyCollection<FourTuple> connections, CancellationToken cancellationToken)
         {
@@ -160,7 +191,8 @@ public sealed class HomeReportsTests : IAsyncDisposable
         {
             Interlocked.Increment(ref _questions);
             return Task.FromResult<IReadOnlyList<ForwardedConnection>>(
-                [.. Forwarded.Where(one => named.Count == 0 || named.Contains(one.Key)).Select(one => new ForwardedConnection(one.Key, one.Value))]);
+                [.. Forwarded.Where(one => named.Count == 0 || named.Contains(one.Key)).Select(one => new ForwardedConnection(one.Key, one.Value)),
+                    .. Moved.Where(_ => named.Count == 0).Select(one => new ForwardedConnection(one.Key, 0) { MovedBy = one.Value })]);
         }
 
         public Task<IReadOnlyList<FourTuple>> EndForwardedAsync(IReadOnlyCollection<ForwardedConnection> ended, CancellationToken cancellationToken)

@@ -165,6 +165,15 @@ internal sealed class AgentLab : IAsyncDisposable
             await Eventually.True(async () => await agent.StatusAsync() is { Applications.Count: > 0 } status && status.Destinations.All(other => other.IsConnected));
     }
 
+    /// <summary>Cuts the power of a host, and makes it again with nothing that its kernel or its journal knew; its agent is not started.</summary>
+    public async Task RebootAsync(LabAgent agent)
+    {
+        agent.Host.Network.Links.SetDown(Host.InterfaceName);
+        await agent.KillAsync();
+        Directory.Delete(agent.JournalDirectory, recursive: true);
+        agent.Host = await _lab.RebootAsync(agent.Host);
+    }
+
     /// <summary>A host that takes no part.</summary>
     public Host AddHost(string name, string address) => _lab.AddHost(name, address);
 

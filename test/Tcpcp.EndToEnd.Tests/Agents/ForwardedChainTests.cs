@@ -152,6 +152,21 @@ public sealed class ForwardedChainTests(LabCertificates certificates)
     }
 
     [Fact]
+    public async Task The_entry_goes_although_the_second_host_has_booted_before_it_heard_the_verdict()
+    {
+        await using AgentLab lab = await StartAsync();
+        EchoConversation conversation = await lab.ConverseAsync();
+        await PassAsync(lab.A, lab.B, conversation);
+        lab.EchoC!.Examining = () => lab.RebootAsync(lab.B);
+        await lab.B.RunAsync("pass", $"{conversation.Connection}", "--to", LabAgent.NameC);
+        await conversation.ProgressAsync(Progress);
+        await conversation.FinishAsync();
+        Assert.Equal([conversation.Connection], lab.A.Forwarded);
+        await lab.B.StartAsync();
+        await Eventually.True(() => lab.A.Forwarded.Count == 0);
+    }
+
+    [Fact]
     public async Task The_agent_of_the_second_host_dies_when_it_has_asked_for_the_divert()
     {
         await using AgentLab lab = await StartAsync();

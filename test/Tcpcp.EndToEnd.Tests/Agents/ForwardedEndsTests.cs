@@ -103,6 +103,19 @@ public sealed class ForwardedEndsTests(LabCertificates certificates)
     }
 
     [Fact]
+    public async Task When_the_owner_has_booted_the_home_tells_the_peer_that_the_connection_is_no_more()
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, AgentLab.Forward);
+        EchoConversation conversation = await lab.ConverseAsync();
+        await lab.A.PassAsync(conversation.Connection, lab.B);
+        await conversation.ProgressAsync(20_000);
+        await lab.RebootAsync(lab.B);
+        await lab.B.StartAsync();
+        await Eventually.True(() => lab.A.Forwarded.Count == 0);
+        await conversation.EndedAsync();
+    }
+
+    [Fact]
     public async Task Late_and_foreign_words_change_nothing()
     {
         await using AgentLab lab = await StartAsync();
