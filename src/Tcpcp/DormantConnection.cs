@@ -122,7 +122,7 @@ public sealed class DormantConnection : IDisposable
         dormant._written = Math.Min(RepairMode.QueueSequence(socket) - snapshot.SndUna, snapshot.WriteSeq - snapshot.SndUna); // a FIN is no byte
         RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
         if (!isDormant)
-            RepairMode.Leave(socket, probe: false);
+            RepairMode.Leave(socket, probe: false, snapshot.Options.ReuseAddress);
         dormant._isAwake = !isDormant;
         return dormant;
     }
@@ -170,7 +170,7 @@ public sealed class DormantConnection : IDisposable
         SocketOption.Set(socket, SOL_SOCKET, SO_MARK, _snapshot.Options.Mark);
         _gate.Open(Connection);
         if (!_isQueued)
-            RepairMode.Leave(socket, probe: _tailIsSent && open > 0);
+            RepairMode.Leave(socket, probe: _tailIsSent && open > 0, _snapshot.Options.ReuseAddress);
         return socket;
     }
 
@@ -184,7 +184,7 @@ public sealed class DormantConnection : IDisposable
         }
         else
         {
-            RepairMode.Leave(socket, probe: false);
+            RepairMode.Leave(socket, probe: false, _snapshot.Options.ReuseAddress);
             _isQueued = true;
             if (!_tailIsSent)
                 QueueWriter.Send(socket, Tail.Span, _snapshot.Sent.Length, apart: true); // in a larger segment the kernel might defer it (tcp_tso_should_defer)
@@ -223,13 +223,13 @@ public sealed class DormantConnection : IDisposable
 
     // The tail did not leave: a full queue of the interface, for instance. It must not stay unsent: if the peer has it already, its acknowledgements would be
     // for what this end has not sent, and would be discarded for ever. As sent it is retransmitted in time.
-    private static void CountAsSent(SafeHandle socket)
+    private void CountAsSent(SafeHandle socket)
     {
         RepairMode.Enter(socket);
         RepairMode.SelectQueue(socket, TCP_SEND_QUEUE);
         SocketOption.Set(socket, IPPROTO_TCP, TCP_NODELAY, 1);
         RepairMode.SelectQueue(socket, TCP_NO_QUEUE);
-        RepairMode.Leave(socket, probe: true);
+        RepairMode.Leave(socket, probe: true, _snapshot.Options.ReuseAddress);
     }
 
     // An RST of the peer may have come first: the application learns of it as it would have at the origin.

@@ -118,7 +118,7 @@ public sealed class ForeignSocket : IDisposable
         SocketOption.Get(_socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
         if ((TcpState)info.tcpi_state != TcpState.Closed)
             return; // frozen for good: its owner decides
-        RepairMode.Leave(_socket, probe: false);
+        RepairMode.Leave(_socket, probe: false, reuseAddress: false);
         foreach ((int name, int level, int value) in _options)
             SocketOption.Set(_socket, level, name, value);
     }

@@ -177,9 +177,8 @@ public sealed class FrozenConnection : IDisposable
         SocketOption.Set(_socket, SOL_SOCKET, SO_MARK, _options.Mark);
         _gate.Open(Connection);
         // With a probe: what the peer sent meanwhile was dropped, and its answer brings the connection up to date.
-        RepairMode.Leave(_socket, probe: replay is null);
+        RepairMode.Leave(_socket, probe: replay is null, _options.ReuseAddress);
         replay?.Invoke();
-        SocketOption.Set(_socket, SOL_SOCKET, SO_REUSEADDR, _options.ReuseAddress ? 1 : 0); // repair mode has destroyed it
         SocketOption.Set(_socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)_options.UserTimeout.TotalMilliseconds);
         if (_options.KeepAlive)
             SocketOption.Set(_socket, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -254,7 +253,7 @@ public sealed class FrozenConnection : IDisposable
         SocketOption.Get(_socket, IPPROTO_TCP, TCP_INFO, out TcpInfo info);
         if ((TcpState)info.tcpi_state == TcpState.Established)
         {
-            RepairMode.Leave(_socket, probe: true);
+            RepairMode.Leave(_socket, probe: true, reuseAddress: false);
             RepairMode.Enter(_socket);
             return _gate.KeptTimestamp(Connection);
         }

@@ -116,10 +116,9 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
         }
     }
 
-    // What would be cut off. In the last states nobody here has anything to say any more.
+    // What would be cut off.
     private IEnumerable<ListedSocket> Left() => agent.Host.Sockets.List().Concat(agent.Host.Sockets.List(TcpState.SynReceived)).Where(socket =>
-        socket.Connection.Local.Address.Equals(address) && (socket.Inode != 0 || socket.State is not (TcpState.FinWait2 or TcpState.Closing or TcpState.LastAck))
-        && socket.State != TcpState.TimeWait);
+        socket.Connection.Local.Address.Equals(address) && socket.IsNeeded);
 
     // Neighbours that have missed the announcement send here for a while.
     private async Task ForwardTheRestAsync()

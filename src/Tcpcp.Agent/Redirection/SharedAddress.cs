@@ -10,8 +10,7 @@ internal static class SharedAddress
     /// <returns>What speaks against moving the address of these connections; null if nothing does.</returns>
     public static string? FindObstacle(SocketDiagnostics sockets, IPAddress address, IReadOnlyList<FourTuple> connections)
     {
-        int others = sockets.List().Count(socket => socket.Connection.Local.Address.Equals(address) && !connections.Contains(socket.Connection)
-            && socket.State is not (TcpState.TimeWait or TcpState.FinWait2 or TcpState.Closing or TcpState.LastAck));
+        int others = sockets.List().Count(socket => socket.Connection.Local.Address.Equals(address) && !connections.Contains(socket.Connection) && socket.IsNeeded);
         return others == 0 ? null : $"{others} other connections have the address {address}; moving it would cut them off. Pass or end them first.";
     }
 

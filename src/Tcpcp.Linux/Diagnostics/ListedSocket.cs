@@ -26,6 +26,12 @@ internal readonly record struct ListedSocket(FourTuple Connection, TcpState Stat
     /// <summary>Written and not acknowledged, unsent bytes included; of a listening socket: the largest backlog.</summary>
     public uint UnacknowledgedBytes { get; init; }
 
+    /// <summary>
+    /// Something is lost if the host does not answer for it any more: a program holds it, it is being made, or the peer lacks something. A program that has closed may have
+    /// left megabytes to be sent, in LAST_ACK too.
+    /// </summary>
+    public bool IsNeeded => State != TcpState.TimeWait && (Inode != 0 || State == TcpState.SynReceived || UnacknowledgedBytes > 0);
+
     /// <summary>The interface that it is bound to; 0: none.</summary>
     public uint InterfaceIndex { get; init; }
 

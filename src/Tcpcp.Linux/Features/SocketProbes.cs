@@ -19,7 +19,7 @@ internal static class SocketProbes
 
     public static FeatureFinding RepairOffWithoutProbe() => InRepairMode(socket =>
     {
-        RepairMode.Leave(socket, probe: false);
+        RepairMode.Leave(socket, probe: false, reuseAddress: false);
         return FeatureFinding.Present;
     });
 

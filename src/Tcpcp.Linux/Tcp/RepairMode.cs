@@ -14,8 +14,13 @@ internal static class RepairMode
     public static void Enter(SafeHandle socket) => SocketOption.Set(socket, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
 
     /// <param name="probe">Send a window probe, so that the peer answers with what it has.</param>
-    public static void Leave(SafeHandle socket, bool probe) =>
+    /// <param name="reuseAddress">SO_REUSEADDR, which leaving zeroes: if the next packet ends the connection, its TIME_WAIT would keep a listener from the port else.</param>
+    public static void Leave(SafeHandle socket, bool probe, bool reuseAddress)
+    {
         SocketOption.Set(socket, IPPROTO_TCP, TCP_REPAIR, probe ? TCP_REPAIR_OFF : TCP_REPAIR_OFF_NO_WP);
+        if (reuseAddress)
+            SocketOption.Set(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+    }
 
     public static bool IsOn(SafeHandle socket) => SocketOption.Get(socket, IPPROTO_TCP, TCP_REPAIR) == TCP_REPAIR_ON;
 

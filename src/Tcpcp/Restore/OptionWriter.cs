@@ -52,8 +52,6 @@ internal static class OptionWriter
     /// <summary>When the socket lives.</summary>
     public static void WriteLive(SafeHandle socket, TcpSocketOptions options)
     {
-        if (options.ReuseAddress)
-            SocketOption.Set(socket, SOL_SOCKET, SO_REUSEADDR, 1); // leaving repair mode has zeroed it
         SocketOption.Set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options.UserTimeout.TotalMilliseconds);
         if (options.NotSentLowWater is not 0 and not uint.MaxValue) // after the unsent bytes, which may be more
             SocketOption.Set(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, options.NotSentLowWater);

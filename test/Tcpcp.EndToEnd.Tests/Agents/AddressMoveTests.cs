@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
+using Tcpcp.Core;
 using Tcpcp.Lab;
 
 namespace Tcpcp.EndToEnd.Tests.Agents;
@@ -9,6 +11,8 @@ public sealed class AddressMoveTests(LabCertificates certificates)
 {
     private const int BytesPerSecond = 100_000;
     private const int Comers = 4;
+
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
 
     [Theory]
     [InlineData(ServiceFamily.IPv4, 1000, 20_000)]
@@ -116,6 +120,47 @@ public sealed class AddressMoveTests(LabCertificates certificates)
         Assert.Empty(lab.B.Forwarded);
         await Eventually.True(() => !HasAddress(lab.A.Host, lab.Service));
         await lab.FinishAsync();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_a_program_has_written_before_it_closed_reaches_the_peer(bool peerCloses)
+    {
+        const int Port = 8090;
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates);
+        EchoConversation conversation = await lab.ConverseAsync(BytesPerSecond);
+        using Socket listener = lab.A.Host.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        listener.Bind(new IPEndPoint(lab.Service, Port));
+        listener.Listen();
+        using Socket peer = lab.Peer.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        peer.ReceiveBufferSize = 16 << 10; // so that most waits to be sent
+        await peer.ConnectAsync(new IPEndPoint(lab.Service, Port));
+        FourTuple connection = AgentLab.NameOf(peer);
+        byte[] bytes = new byte[256 << 10];
+        int written = 0;
+        using (Socket service = await listener.AcceptAsync())
+        {
+            listener.Dispose();
+            if (peerCloses)
+                peer.Shutdown(SocketShutdown.Send);
+            await Eventually.True(() => lab.A.StateOf(connection) == (peerCloses ? TcpState.CloseWait : TcpState.Established));
+            service.Blocking = false;
+            Random.Shared.NextBytes(bytes);
+            for (int count; (count = service.Send(bytes, SocketFlags.None, out _)) > 0;)
+                written += count;
+            service.Shutdown(SocketShutdown.Send);
+        }
+
+        Assert.Equal(peerCloses ? TcpState.LastAck : TcpState.FinWait1, lab.A.StateOf(connection));
+        (_, string output, string error) = await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
+        Assert.True(HasAddress(lab.B.Host, lab.Service), output + error);
+        Assert.Equal([connection], lab.B.Forwarded);
+        int received = 0;
+        for (int count; (count = await peer.ReceiveAsync(bytes).WaitAsync(s_limit)) > 0;)
+            received += count;
+        Assert.Equal(written, received);
+        await conversation.ProgressAsync(20_000);
     }
 
     [Fact]

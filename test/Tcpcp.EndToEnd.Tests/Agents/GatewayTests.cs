@@ -88,6 +88,27 @@ public sealed class GatewayTests(LabCertificates certificates)
         await lab.FinishAsync();
     }
 
+    [Theory, MemberData(nameof(Families))]
+    public async Task When_an_owner_has_booted_it_tells_the_peers_that_their_connections_are_no_more(bool ipv6)
+    {
+        await using RedirectedLab lab = await RedirectedLab.StartWithGatewayAsync(certificates, ipv6);
+        EchoConversation placed = await lab.ConverseAsync();
+        LabAgent owner = lab.OwnerOf(placed);
+        EchoConversation passed;
+        LabAgent first;
+        do
+        {
+            passed = await lab.ConverseAsync();
+            first = lab.OwnerOf(passed);
+        }
+        while (first == owner);
+        await RedirectedLab.PassAsync(passed, first, owner);
+        await lab.RebootAsync(owner);
+        await owner.StartAsync();
+        await placed.EndedAsync();
+        await passed.EndedAsync();
+    }
+
     [Fact]
     public async Task An_undo_is_repeated_until_the_gateway_acknowledges_it()
     {

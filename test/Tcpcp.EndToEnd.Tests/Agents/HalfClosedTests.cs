@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Tcpcp.Client;
 using Tcpcp.Core;
+using Tcpcp.Lab;
 using Tcpcp.Linux.Processes;
 
 namespace Tcpcp.EndToEnd.Tests.Agents;
@@ -67,6 +68,28 @@ public sealed class HalfClosedTests(LabCertificates certificates)
         await lab.FinishAsync();
     }
 
+    [Theory]
+    [InlineData(ServiceFamily.IPv4)]
+    [InlineData(ServiceFamily.IPv6)]
+    public async Task What_the_peer_closes_during_the_pass_keeps_no_listener_from_the_port(ServiceFamily family)
+    {
+        await using AgentLab lab = await AgentLab.StartAsync(certificates, family: family);
+        Application[] applications = await Task.WhenAll(lab.Agents.Select(agent => Application.StartAsync(agent, family != ServiceFamily.IPv4)));
+        using Socket peer = lab.Peer.Run(() => new Socket(lab.Service.AddressFamily, SocketType.Stream, ProtocolType.Tcp));
+        await peer.ConnectAsync(new IPEndPoint(lab.Service, Port));
+        FourTuple connection = AgentLab.NameOf(peer);
+        await applications[0].CloseSendingAsync();
+        await Eventually.True(() => lab.A.StateOf(connection) == TcpState.FinWait2);
+        applications[1].Examining = () => peer.Shutdown(SocketShutdown.Send); // the FIN is held, and comes in when the connection awakes
+        (int exitCode, string output, string error) = await lab.A.RunAsync("pass", $"{connection}", "--to", LabAgent.NameB);
+        Assert.True(exitCode == 0, output + error);
+        try { await Eventually.True(() => lab.B.StateOf(connection) == TcpState.TimeWait); } catch (Exception e) { throw new InvalidOperationException($"A {lab.A.StateOf(connection)} B {lab.B.StateOf(connection)} {lab.A.Log} {lab.B.Log}", e); }
+        applications[1].Listen(); // the one before is closed
+        foreach (Application application in applications)
+            await application.DisposeAsync();
+        AgentLab.AssertClean(await lab.JudgeAsync());
+    }
+
     private static async Task<int> ReceiveAllAsync(Socket socket, byte[] buffer)
     {
         int length = 0;
@@ -79,27 +102,45 @@ public sealed class HalfClosedTests(LabCertificates certificates)
     private sealed class Application : IConnectionReceiver, IAsyncDisposable
     {
         private readonly AgentClient _agent;
+        private readonly Host _host;
+        private readonly bool _isDual;
         private Socket? _listener;
         private volatile Socket? _socket;
         private ulong _epoch;
 
-        private Application(AgentClient agent) => _agent = agent;
+        private Application(AgentClient agent, Host host, bool isDual) => (_agent, _host, _isDual) = (agent, host, isDual);
+
+        /// <summary>Happens while it looks at what comes.</summary>
+        public Action? Examining { get; set; }
 
         public static async Task<Application> StartAsync(LabAgent agent, bool isDual)
         {
-            Application application = new(await AgentClient.ConnectAsync(new AgentClientOptions { Path = agent.SocketPath, Program = Name }));
+            Application application = new(await AgentClient.ConnectAsync(new AgentClientOptions { Path = agent.SocketPath, Program = Name }), agent.Host, isDual);
             await application._agent.RegisterAsync(Name, application);
-            application._listener = agent.Host.Run(() =>
+            application.Listen();
+            _ = application.AcceptAsync();
+            return application;
+        }
+
+        /// <summary>Anew, if it did already.</summary>
+        public void Listen()
+        {
+            _listener?.Dispose();
+            _listener = _host.Run(() =>
             {
-                Socket listener = new(isDual ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                if (isDual)
+                Socket listener = new(_isDual ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                if (_isDual)
                     listener.DualMode = true;
-                listener.Bind(new IPEndPoint(isDual ? IPAddress.IPv6Any : IPAddress.Any, Port));
+                listener.Bind(new IPEndPoint(_isDual ? IPAddress.IPv6Any : IPAddress.Any, Port));
                 listener.Listen();
                 return listener;
             });
-            _ = application.AcceptAsync();
-            return application;
+        }
+
+        public async Task CloseSendingAsync()
+        {
+            await Eventually.True(() => _socket is not null);
+            _socket!.Shutdown(SocketShutdown.Send);
         }
 
         public async Task SayAsync(string what)
@@ -110,7 +151,11 @@ public sealed class HalfClosedTests(LabCertificates certificates)
 
         public void Close() => _socket!.Dispose();
 
-        public ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken) => new((string?)null);
+        public ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken)
+        {
+            Examining?.Invoke();
+            return new((string?)null);
+        }
 
         public void Go(ArrivingConnections arriving, IReadOnlyList<Socket?> sockets) => (_epoch, _socket) = (arriving.Epoch, sockets[0]);
 

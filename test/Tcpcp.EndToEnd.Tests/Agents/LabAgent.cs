@@ -236,11 +236,14 @@ internal sealed class LabAgent : IAsyncDisposable
         (IReadOnlyList<FourTuple>)[.. (PacketSwitch.Find(SwitchPlace.Forward)?.Entries ?? []).Select(one => one.Entry.Connection)]);
 
     /// <summary>Connections of this host that are behind the gate.</summary>
-    public int ClosedGates => Host.Run(() =>
+    public IReadOnlyList<FourTuple> Gated => Host.Run(() =>
     {
         using SetElements elements = new();
-        return elements.List(new FourTupleSet(FourTupleSet.NFPROTO_INET, "tcpcp", "closed"))?.Count ?? 0;
+        return elements.List(new FourTupleSet(FourTupleSet.NFPROTO_INET, "tcpcp", "closed")) ?? [];
     });
+
+    /// <summary>How many these are.</summary>
+    public int ClosedGates => Gated.Count;
 
     public async ValueTask DisposeAsync()
     {

@@ -115,6 +115,16 @@ internal sealed class RedirectedLab : IAsyncDisposable
         await Eventually.True(() => to.Owns(conversation.Connection) && !from.Owns(conversation.Connection));
     }
 
+    /// <summary>Cuts the power of a host, and makes it again with nothing that its kernel or its journal knew; its agent is not started.</summary>
+    public async Task RebootAsync(LabAgent agent)
+    {
+        agent.Host.Network.Links.SetDown(Host.InterfaceName);
+        await agent.KillAsync();
+        Directory.Delete(agent.JournalDirectory, recursive: true);
+        agent.Host = await _lab.RebootAsync(agent.Host);
+        agent.Host.AddSilentAddress(Service);
+    }
+
     /// <summary>Destroys the host in the path with all that its kernel knows, makes it again, and starts its agent.</summary>
     public async Task RebootThirdAsync()
     {

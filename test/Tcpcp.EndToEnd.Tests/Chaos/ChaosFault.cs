@@ -9,6 +9,9 @@ internal enum ChaosFault
     /// <summary>SIGSTOP, and SIGCONT a little later.</summary>
     AgentStopped,
 
+    /// <summary>SIGSTOP between a restore and its verdict: the pass is in doubt until SIGCONT.</summary>
+    AgentStoppedAtVerdict,
+
     /// <summary>SIGSTOP, and SIGCONT a little later.</summary>
     ApplicationStopped,
 
@@ -26,4 +29,16 @@ internal enum ChaosFault
 
     /// <summary>Everything on it is gone, the journal too: its connections end, and no others.</summary>
     Rebooted,
+
+    /// <summary>The file system of the journal has no room.</summary>
+    JournalFull,
+
+    /// <summary>The agent can open hardly another descriptor.</summary>
+    DescriptorsShort,
+
+    /// <summary>The agent gets no more memory from the kernel; it may die of that.</summary>
+    MemoryShort,
+
+    /// <summary>The time of day jumps, and jumps back.</summary>
+    ClockStepped,
 }

@@ -1,25 +1,53 @@
 using System.Globalization;
+using System.Net;
 using Tcpcp.Core;
 using Tcpcp.EndToEnd.Tests.Agents;
 using Tcpcp.Lab;
 using Tcpcp.Linux.Diagnostics;
+using Tcpcp.Linux.Namespaces;
 using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Processes;
 
 namespace Tcpcp.EndToEnd.Tests.Chaos;
 
-/// <summary>A host of a chaos run: its agent and its application, to which everything may happen.</summary>
-internal sealed class ChaosHost(LabAgent agent, int seed)
+/// <summary>A host of a chaos run: its agent and, unless it is the gateway, its application, to which everything may happen.</summary>
+internal sealed class ChaosHost
 {
     public const int Port = 8080;
     private const string Cut = "test-cut";
+    private const string JournalBytes = "size=128m";
+    private const string FakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
     private readonly List<string> _earlier = [];
+    private readonly int _seed;
+    private readonly string _clock;
     private ChildProcess? _application;
 
-    public LabAgent Agent => agent;
+    public ChaosHost(LabAgent agent, int seed, bool hasClock, bool hasApplication)
+    {
+        (Agent, _seed, HasApplication) = (agent, seed, hasApplication);
+        string directory = Path.GetDirectoryName(agent.ConfigurationFile)!;
+        (_clock, OrderFile) = (Path.Combine(directory, "clock"), Path.Combine(directory, "stop-at-verdict"));
+        HasClock = hasClock && File.Exists(FakeTime);
+        if (HasClock)
+        {
+            StepClock(TimeSpan.Zero);
+            foreach ((string name, string value) in ((string, string)[])[("LD_PRELOAD", FakeTime), ("FAKETIME_TIMESTAMP_FILE", _clock), ("FAKETIME_CACHE_DURATION", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1"), ("FAKETIME_DISABLE_SHM", "1")])
+                agent.Environment[name] = value;
+        }
 
-    public string Name => agent.Name;
+        if (hasApplication)
+            MountJournal();
+    }
+
+    public LabAgent Agent { get; }
+
+    public string Name => Agent.Name;
+
+    public bool HasApplication { get; }
+
+    /// <summary>Its time of day can be changed.</summary>
+    public bool HasClock { get; }
 
     /// <summary>Something happens to it just now.</summary>
     public bool IsTroubled { get; set; }
@@ -29,33 +57,112 @@ internal sealed class ChaosHost(LabAgent agent, int seed)
 
     public ChildProcess Application => _application!;
 
+    /// <summary>The number of the agent's process in it makes the application stop that before the next verdict, and removes the file.</summary>
+    public string OrderFile { get; }
+
     /// <summary>What its applications said, one after the other.</summary>
     public string Said => string.Concat(_earlier) + _application?.Output!.Text + _application?.ErrorOutput!.Text;
 
     public async Task StartApplicationAsync()
     {
-        string[] arguments = ["chaos", agent.SocketPath, Port.ToString(CultureInfo.InvariantCulture), seed.ToString(CultureInfo.InvariantCulture)];
-        _application = agent.Start(Path.Combine(AppContext.BaseDirectory, "Tcpcp.PassProcess"), arguments);
+        if (!HasApplication)
+            return;
+        string[] arguments = ["chaos", Agent.SocketPath, Port.ToString(CultureInfo.InvariantCulture), _seed.ToString(CultureInfo.InvariantCulture), OrderFile];
+        _application = Agent.Start(Path.Combine(AppContext.BaseDirectory, "Tcpcp.PassProcess"), arguments);
         await Eventually.True(() => _application.Output!.Text.Contains("ready", StringComparison.Ordinal) || _application.Exit.IsCompleted);
         Assert.False(_application.Exit.IsCompleted, $"{Name}: the application did not start: {_application.Output!.Text}{_application.ErrorOutput!.Text}");
     }
 
     public async Task KillApplicationAsync()
     {
-        await _application!.DisposeAsync();
+        if (_application is null)
+            return;
+        await _application.DisposeAsync();
         _earlier.Add(_application.Output!.Text + _application.ErrorOutput!.Text);
         _application = null;
     }
 
     /// <summary>Connections of the service that have a socket here.</summary>
-    public IReadOnlyList<FourTuple> Connections() => agent.Host.Run(() =>
+    public IReadOnlyList<ListedSocket> Sockets() => Agent.Host.Run(() =>
     {
         using SocketDiagnostics sockets = new();
-        return (IReadOnlyList<FourTuple>)[.. sockets.List().Select(socket => socket.Connection).Where(connection => connection.Local.Port == Port)];
+        return (IReadOnlyList<ListedSocket>)[.. sockets.List().Where(socket => socket.Connection.Local.Port == Port)];
     });
 
+    /// <inheritdoc cref="Sockets"/>
+    public IReadOnlyList<FourTuple> Connections() => [.. Sockets().Select(socket => socket.Connection)];
+
+    public bool HasAddress(IPAddress address) => Agent.Host.Network.Addresses.List().Any(assigned => assigned.Address.Address.Equals(address));
+
+    /// <summary>After a boot, the journal is a new and empty one.</summary>
+    public void MountJournal()
+    {
+        Directory.CreateDirectory(Agent.JournalDirectory);
+        Agent.Host.Run(() => MountSystemCalls.MountFresh("tmpfs", Agent.JournalDirectory, JournalBytes));
+    }
+
+    public void FillJournal() => Agent.Host.Run(() =>
+    {
+        using FileStream filler = new(Filler, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+        byte[] bytes = new byte[64 << 10];
+        try
+        {
+            while (true)
+                filler.Write(bytes);
+        }
+        catch (IOException)
+        {
+            // It is full.
+        }
+    });
+
+    public void EmptyJournal() => Agent.Host.Run(() => File.Delete(Filler));
+
+    /// <summary>Changes a resource limit of the agent (prlimit(1)).</summary>
+    /// <param name="limit">Such as <c>nofile=30:20000</c>.</param>
+    public async Task LimitAgentAsync(string limit)
+    {
+        await using ChildProcess prlimit = Agent.Host.Start("prlimit", ["--pid", Agent.Process.Pid.ToString(CultureInfo.InvariantCulture), $"--{limit}"]);
+        await prlimit.Exit; // it fails if the agent has died
+    }
+
+    /// <summary>Of the agent's descriptors; 0 if it has died.</summary>
+    public int HighestDescriptor()
+    {
+        try
+        {
+            return Directory.EnumerateFileSystemEntries($"/proc/{Agent.Process.Pid}/fd").Max(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture));
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException or UnauthorizedAccessException)
+        {
+            return 0;
+        }
+    }
+
+    /// <summary>Of the agent's own writable memory; 0 if it has died.</summary>
+    public long DataBytes()
+    {
+        try
+        {
+            string line = File.ReadLines($"/proc/{Agent.Process.Pid}/status").First(line => line.StartsWith("VmData:", StringComparison.Ordinal));
+            return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) << 10;
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException)
+        {
+            return 0;
+        }
+    }
+
+    /// <summary>By so much from the right time, for the agent, within a second.</summary>
+    public void StepClock(TimeSpan step)
+    {
+        string next = _clock + ".next";
+        File.WriteAllText(next, step.TotalSeconds.ToString("+0;-0", CultureInfo.InvariantCulture));
+        File.Move(next, _clock, overwrite: true);
+    }
+
     /// <summary>Nothing passes between this agent and others until it is healed.</summary>
-    public void CutLinks() => agent.Host.Run(() => LibNftables.Run($$"""
+    public void CutLinks() => Agent.Host.Run(() => LibNftables.Run($$"""
         add table inet {{Cut}}
         add chain inet {{Cut}} in { type filter hook input priority -400; }
         add chain inet {{Cut}} out { type filter hook output priority -400; }
@@ -65,5 +172,7 @@ internal sealed class ChaosHost(LabAgent agent, int seed)
         add rule inet {{Cut}} out tcp sport 7300 drop
         """));
 
-    public void HealLinks() => agent.Host.Run(() => LibNftables.Run($"delete table inet {Cut}"));
+    public void HealLinks() => Agent.Host.Run(() => LibNftables.Run($"delete table inet {Cut}"));
+
+    private string Filler => Path.Combine(Agent.JournalDirectory, "filler");
 }

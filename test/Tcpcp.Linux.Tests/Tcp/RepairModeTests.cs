@@ -33,8 +33,8 @@ public sealed class RepairModeTests : IDisposable
             Assert.Equal(Sequence(server, TcpOption.TCP_RECV_QUEUE) - 5, window.SndWl1); // the segment that carried the five bytes
             Assert.True(window.MaxWindow >= window.SndWnd && window.RcvWnd > 0);
 
-            RepairMode.Leave(client.SafeHandle, probe: false);
-            RepairMode.Leave(server.SafeHandle, probe: false);
+            RepairMode.Leave(client.SafeHandle, probe: false, reuseAddress: false);
+            RepairMode.Leave(server.SafeHandle, probe: false, reuseAddress: false);
             Assert.False(RepairMode.IsOn(client.SafeHandle));
             client.Send("again"u8);
             Assert.Equal(5, server.Receive(new byte[10]));
@@ -115,7 +115,7 @@ public sealed class RepairModeTests : IDisposable
             RepairMode.Enter(client.SafeHandle);
             AssertRefused("getsockopt(TCP_QUEUE_SEQ)", Errno.EINVAL, () => RepairMode.QueueSequence(client.SafeHandle));
             AssertRefused("setsockopt(TCP_REPAIR_QUEUE)", Errno.EINVAL, () => RepairMode.SelectQueue(client.SafeHandle, 99));
-            RepairMode.Leave(client.SafeHandle, probe: false);
+            RepairMode.Leave(client.SafeHandle, probe: false, reuseAddress: false);
         }
     }
 
@@ -129,7 +129,7 @@ public sealed class RepairModeTests : IDisposable
             RepairMode.Enter(client.SafeHandle);
             RepairMode.SelectQueue(client.SafeHandle, TcpOption.TCP_SEND_QUEUE);
             AssertRefused("setsockopt(TCP_QUEUE_SEQ)", Errno.EPERM, () => RepairMode.SetQueueSequence(client.SafeHandle, default));
-            RepairMode.Leave(client.SafeHandle, probe: false);
+            RepairMode.Leave(client.SafeHandle, probe: false, reuseAddress: false);
         }
     }
 

@@ -1,37 +1,41 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Tcpcp.Client;
 using Tcpcp.Core;
+using Tcpcp.Linux.Processes;
 
 namespace Tcpcp.PassProcess.Chaos;
 
 /// <summary>
-/// Serves conversations of a chaos run, and passes them when the agent asks: SOCKET PORT SEED. It now and then refuses what comes, and takes its time. It prints how each
-/// conversation ended.
+/// Serves conversations of a chaos run, and passes them when the agent asks: SOCKET PORT SEED ORDERFILE. It now and then refuses what comes, and takes its time. It prints
+/// how each conversation ended. If the order file is there, which has the number of the agent's process, it stops that before its next answer about what comes.
 /// </summary>
-internal sealed class ChaosApplication(int seed) : IConnectionReceiver
+internal sealed class ChaosApplication(int seed, string orderFile) : IConnectionReceiver
 {
     public const string Name = "chaos";
+    private const int SIGSTOP = 19; // signal.h
+
+    private static readonly TimeSpan s_bindLimit = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<FourTuple, ChaosStream> _streams = new();
     private readonly Random _random = new(seed);
 
     public static async Task RunAsync(IReadOnlyList<string> arguments)
     {
-        ChaosApplication application = new(int.Parse(arguments[2], CultureInfo.InvariantCulture));
+        ChaosApplication application = new(int.Parse(arguments[2], CultureInfo.InvariantCulture), arguments[3]);
         await using AgentClient agent = await AgentClient.ConnectAsync(new AgentClientOptions { Path = arguments[0], Program = Name });
         await agent.RegisterAsync(Name, application);
-        using Socket listener = new(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
-        listener.Bind(new IPEndPoint(IPAddress.IPv6Any, int.Parse(arguments[1], CultureInfo.InvariantCulture)));
-        listener.Listen();
+        using Socket listener = await ListenAsync(int.Parse(arguments[1], CultureInfo.InvariantCulture));
         Console.WriteLine("ready");
         while (true)
         {
             Socket socket = await listener.AcceptAsync();
             try
             {
+                application.KeepAlive(socket);
                 application.Begin(new FourTuple((IPEndPoint)socket.LocalEndPoint!, (IPEndPoint)socket.RemoteEndPoint!), socket, epoch: 0, []);
             }
             catch (SocketException)
@@ -43,6 +47,7 @@ internal sealed class ChaosApplication(int seed) : IConnectionReceiver
 
     public async ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken)
     {
+        StopAgentIfOrdered();
         int dice = Draw(20);
         if (dice == 0)
             await Task.Delay(Draw(300), cancellationToken);
@@ -64,6 +69,51 @@ internal sealed class ChaosApplication(int seed) : IConnectionReceiver
     {
         KeyValuePair<FourTuple, ChaosStream>[] found = [.. _streams.Where(one => one.Value.End is null && (wanted.Count == 0 || wanted.Contains(one.Key)))];
         return [.. found.Chunk(1 + Draw(4)).Select(OrderFor)];
+    }
+
+    // Other sockets with the port lack SO_REUSEADDR for a moment, when they leave repair mode.
+    private static async Task<Socket> ListenAsync(int port)
+    {
+        long started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            Socket listener = new(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
+            try
+            {
+                listener.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
+                listener.Listen();
+                return listener;
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse && Stopwatch.GetElapsedTime(started) < s_bindLimit)
+            {
+                listener.Dispose();
+                await Task.Delay(1);
+            }
+        }
+    }
+
+    // While it is frozen nobody answers: a connection that is in doubt must outlive that.
+    private void KeepAlive(Socket socket)
+    {
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 2 + Draw(8));
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 3 + Draw(3));
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 5);
+    }
+
+    private void StopAgentIfOrdered()
+    {
+        try
+        {
+            int agent = int.Parse(File.ReadAllText(orderFile), CultureInfo.InvariantCulture);
+            File.Delete(orderFile);
+            using ProcessDescriptor process = ProcessDescriptor.Open(agent);
+            process.Signal(SIGSTOP);
+        }
+        catch (Exception e) when (e is IOException or ProcessException or FormatException)
+        {
+            // There is no order, or it is being written, or the agent has died.
+        }
     }
 
     private PassOrder OrderFor(KeyValuePair<FourTuple, ChaosStream>[] group) => new()
