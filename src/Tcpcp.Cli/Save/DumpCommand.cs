@@ -88,7 +88,7 @@ internal static class DumpCommand
         {
             return givenUp
                 ? Say(ExitCode.InDoubt, $"{path} has the connection, but it could not be closed here and may be frozen: {e.Message}")
-                : Say(ExitCode.Failed, $"{PermissionHint.Add(e)} The connection goes on as before; nothing was saved.");
+                : Say(ExitCode.Failed, $"{FailureAdvice.Add(e)} The connection goes on as before; nothing was saved.");
         }
     }
 

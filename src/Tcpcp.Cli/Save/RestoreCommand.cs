@@ -77,7 +77,7 @@ internal static class RestoreCommand
             return revival is { IsInDoubt: true }
                 ? Say(ExitCode.InDoubt, $"{e.Message} The connection was alive for a moment and could not be taken back: " +
                     $"it ends. The file is {revival.FileNow}.")
-                : Say(ExitCode.Failed, $"{PermissionHint.Add(e)} Nothing was revived; {path} stays usable.");
+                : Say(ExitCode.Failed, $"{FailureAdvice.Add(e)} Nothing was revived; {path} stays usable.");
         }
     }
 
