@@ -38,10 +38,28 @@ root.Add(server);
 ParseResult parsed = root.Parse(args);
 if (parsed.Action is not ParseErrorAction) // to complete a line is no wrong use, however wrong the line still is
 {
-    InvocationConfiguration invocation = new();
+    InvocationConfiguration invocation = new() { EnableDefaultExceptionHandler = false };
     if (parsed.CommandResult.Command is { } command && (command == agent || command == pass || command == drain))
         invocation.ProcessTerminationTimeout = null;
-    return await parsed.InvokeAsync(invocation);
+    try
+    {
+        return await parsed.InvokeAsync(invocation);
+    }
+    catch (Exception e) when (e is IOException or UnauthorizedAccessException or DllNotFoundException)
+    {
+        // What the command itself does not expect: standard output on a disk that is full, for one.
+        await Console.Error.WriteLineAsync($"tcpcp: {FailureAdvice.Add(e)}");
+        return ExitCode.Failed;
+    }
+    catch (OperationCanceledException)
+    {
+        return ExitCode.Failed;
+    }
+    catch (Exception e)
+    {
+        await Console.Error.WriteLineAsync($"tcpcp: a fault of tcpcp's own, please report it: {e}");
+        return ExitCode.Failed;
+    }
 }
 
 await parsed.InvokeAsync(); // prints the errors and how it is used

@@ -5,7 +5,7 @@ namespace Tcpcp;
 
 /// <summary>
 /// A connection saved to a file. The file is readable by its owner alone, since it has the connection's data; it is written whole or not at
-/// all, and a file that was cut, changed or extended is refused (SHA-256).
+/// all, and a file that was cut, changed or extended is refused (SHA-256). With a key it is encrypted too (AES-256-GCM).
 /// </summary>
 /// <example>
 /// <code>
@@ -49,22 +49,26 @@ public sealed class SavedConnection
     /// <summary>Reads and validates a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="maxQueueBytes">Limit of each queue in bytes, tested before anything is read; default 64 MiB.</param>
+    /// <param name="key">What it is encrypted by; null: it must not be encrypted.</param>
     /// <exception cref="InvalidSnapshotException">It is no saved connection, or a damaged one; the message says what is wrong.</exception>
+    /// <exception cref="SnapshotKeyException">It is encrypted by something else, or not at all.</exception>
     /// <exception cref="IOException">It is not there or cannot be read.</exception>
-    public static SavedConnection Read(string path, int maxQueueBytes = SnapshotValidator.DefaultMaxQueueBytes)
+    public static SavedConnection Read(
+        string path, int maxQueueBytes = SnapshotValidator.DefaultMaxQueueBytes, SnapshotKey? key = null)
     {
         using FileStream file = File.OpenRead(path);
-        return Read(file, maxQueueBytes);
+        return Read(file, key, maxQueueBytes);
     }
 
     /// <summary>Writes the file with mode 0600 and waits until it is on disk.</summary>
     /// <param name="path">The file; in its directory a temporary one is made first.</param>
     /// <param name="replace">Replace a file of that name; else there must be none.</param>
+    /// <param name="key">Encrypts it; <see cref="SnapshotKey.Prepare"/> before the connection stands still. Null: it is plain.</param>
     /// <exception cref="IOException">There is one already, or it could not be written; then there is no new file.</exception>
-    public void Write(string path, bool replace = false)
+    public void Write(string path, bool replace = false, SnapshotKey? key = null)
     {
         using AtomicFile file = AtomicFile.Create(path);
-        Write(file, replace);
+        Write(file, replace, key);
     }
 
     /// <summary>
@@ -82,7 +86,7 @@ public sealed class SavedConnection
         return elapsed > TimeSpan.Zero && elapsed < half - TimeSpan.FromSeconds(1) ? elapsed : TimeSpan.Zero;
     }
 
-    internal static SavedConnection Read(FileStream file, int maxQueueBytes = SnapshotValidator.DefaultMaxQueueBytes)
+    internal static SavedConnection Read(FileStream file, SnapshotKey? key, int maxQueueBytes = SnapshotValidator.DefaultMaxQueueBytes)
     {
         if (file.Length > SnapshotFile.MaxBytes(maxQueueBytes))
             throw new InvalidSnapshotException($"{file.Name} has {file.Length} bytes: more than " +
@@ -91,18 +95,22 @@ public sealed class SavedConnection
         file.ReadExactly(bytes);
         try
         {
-            return new SavedConnection(SnapshotFile.Decode(bytes, maxQueueBytes));
+            return new SavedConnection(SnapshotFile.Decode(bytes, maxQueueBytes, key));
         }
         catch (InvalidSnapshotException e)
         {
             throw new InvalidSnapshotException($"{file.Name} cannot be used. {e.Message}", e);
         }
+        catch (SnapshotKeyException e)
+        {
+            throw new SnapshotKeyException($"{file.Name} cannot be read. {e.Message}", e);
+        }
     }
 
     /// <param name="file">Made before the connection was frozen, so that a directory that is not there is found out in time.</param>
-    internal void Write(AtomicFile file, bool replace)
+    internal void Write(AtomicFile file, bool replace, SnapshotKey? key)
     {
-        file.Write(_file.Encode());
+        file.Write(_file.Encode(key));
         file.Publish(replace);
     }
 }

@@ -90,6 +90,9 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
         return All.FirstOrDefault(key => Matches(key.Name.Split(':'), key.IsList, parts));
     }
 
+    /// <summary>Whether there are keys inside this one.</summary>
+    public static bool HasSection(string name) => All.Any(key => key.Name.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase));
+
     // A list's elements have numbers below its key.
     private static bool Matches(string[] key, bool isList, string[] parts) =>
         (parts.Length == key.Length || (isList && parts.Length == key.Length + 1 && int.TryParse(parts[^1], out _)))

@@ -14,7 +14,8 @@ internal sealed class ConfigurationReader(IConfiguration configuration)
     {
         foreach ((string name, string? value) in configuration.AsEnumerable())
         {
-            if (value is not null && ConfigurationKey.Find(name) is null)
+            // A list that is empty has an empty value: "policy": [].
+            if (value is not null && ConfigurationKey.Find(name) is null && !(value.Length == 0 && ConfigurationKey.HasSection(name)))
                 throw new ConfigurationException(name, "there is no such key. See docs/configuration.md for those that there are.");
         }
     }

@@ -29,6 +29,7 @@ internal sealed class FileJournal : IPassJournal, IDisposable
     private const long CompactFromBytes = 1 << 20;
     private const long ReserveAheadBytes = 256 << 10; // so that not every pass asks the file system
     private const string FileName = "journal";
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly Lock _lock = new();
     private readonly string _path;
@@ -65,9 +66,12 @@ internal sealed class FileJournal : IPassJournal, IDisposable
         FileStream owner;
         try
         {
-            owner = new FileStream(Path.Combine(directory, FileName + ".lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
+            // Whoever can open it can lock it, and keep the agent from starting.
+            owner = new FileStream(Path.Combine(directory, FileName + ".lock"),
+                new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, Share = FileShare.None, UnixCreateMode = OwnerOnly });
+            File.SetUnixFileMode(owner.SafeFileHandle, OwnerOnly); // one that an earlier agent has made
         }
-        catch (IOException e)
+        catch (IOException e) when (e.HResult == Errno.EAGAIN)
         {
             throw new IOException($"Another agent uses the journal in {directory}. End it first, or give this one another directory.", e);
         }
@@ -233,10 +237,11 @@ internal sealed class FileJournal : IPassJournal, IDisposable
         content.Write(Header());
         foreach (JournalRecord record in _state.Open)
             content.Write(Encode(record));
-        SafeFileHandle file = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
+        File.Delete(path);
+        new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly }).Dispose();
+        SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
         try
         {
-            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             RandomAccess.Write(file, content.GetBuffer().AsSpan(0, (int)content.Length), 0);
             Reserve(file, content.Length, _reservedBytes);
             File.Move(path, _path, overwrite: true);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
@@ -87,7 +88,15 @@ internal sealed class AgentServer : IAsyncDisposable
     /// <exception cref="IOException">The address cannot be listened on.</exception>
     public async Task StartAsync()
     {
-        await _application.StartAsync();
+        try
+        {
+            await _application.StartAsync();
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"The addresses of the agent (listen, metrics:listen) cannot be listened on: {e.Message}", e);
+        }
+
         string address = _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         EndPoint = new IPEndPoint(_options.EndPoint.Address, new Uri(address).Port);
     }

@@ -126,10 +126,10 @@ internal static class AgentCommand
             log.Stopping();
             return ExitCode.Done;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or CertificateException or Linux.KernelException
-            or Linux.Nftables.NftablesException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or CertificateException
+            or System.Net.Sockets.SocketException or DllNotFoundException)
         {
-            Console.Error.WriteLine($"tcpcp: the agent cannot run: {e.Message}");
+            Console.Error.WriteLine($"tcpcp: the agent cannot run: {FailureAdvice.Add(e)}");
             return ExitCode.Failed;
         }
 

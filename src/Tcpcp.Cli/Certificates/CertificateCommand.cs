@@ -115,12 +115,12 @@ internal static class CertificateCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"tcpcp cert: {e.Message}");
+            Console.Error.WriteLine($"tcpcp cert: {FailureAdvice.Add(e)}");
             return ExitCode.Failed;
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException) // a key of another certificate is the latter
         {
-            Console.Error.WriteLine($"tcpcp cert: the authority's files are no certificate and its key: {e.Message}");
+            Console.Error.WriteLine($"tcpcp cert: the authority's files are no certificate and its key: {e.Message} Name the directory of 'tcpcp cert authority'.");
             return ExitCode.Failed;
         }
     }

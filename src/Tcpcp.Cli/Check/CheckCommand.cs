@@ -105,7 +105,7 @@ internal static class CheckCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Refuse($"{path} cannot be read: {e.Message}");
+            return Refuse($"{path} cannot be read: {FailureAdvice.Add(e)}");
         }
         if (report.Connections.Count == 0)
             return Refuse(NoConnection(path, options, report));

@@ -67,7 +67,7 @@ internal static class ListCommand
         {
             if (processId is { } given && SocketOwners.CommandOf(given) is null)
             {
-                Console.Error.WriteLine($"tcpcp list: there is no process {given}.");
+                Console.Error.WriteLine($"tcpcp list: There is no process {given}: 'ps' lists those that there are.");
                 return ExitCode.Failed;
             }
 
@@ -90,7 +90,7 @@ internal static class ListCommand
         }
         catch (KernelException e)
         {
-            Console.Error.WriteLine($"tcpcp list: {e.Message}");
+            Console.Error.WriteLine($"tcpcp list: {FailureAdvice.Add(e)}");
             return ExitCode.Failed;
         }
     }

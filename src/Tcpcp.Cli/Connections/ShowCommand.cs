@@ -47,7 +47,7 @@ internal static class ShowCommand
         }
         catch (Exception e) when (e is KernelException or ConnectionNotFoundException)
         {
-            Console.Error.WriteLine($"tcpcp show: {e.Message}");
+            Console.Error.WriteLine($"tcpcp show: {FailureAdvice.Add(e)}");
             return ExitCode.Failed;
         }
     }

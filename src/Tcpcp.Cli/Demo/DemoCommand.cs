@@ -81,7 +81,7 @@ internal static class DemoCommand
         }
         catch (Exception e) when (e is DemoException or LabUnavailableException or IOException or UnauthorizedAccessException or DllNotFoundException)
         {
-            await Console.Error.WriteLineAsync($"tcpcp demo: {e.Message}");
+            await Console.Error.WriteLineAsync($"tcpcp demo: {FailureAdvice.Add(e)}");
             return ExitCode.Failed;
         }
         catch (OperationCanceledException)

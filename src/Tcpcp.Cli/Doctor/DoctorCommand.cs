@@ -57,7 +57,7 @@ internal static class DoctorCommand
         }
         catch (KernelException e)
         {
-            report = report with { RulesUnreadable = e.Message };
+            report = report with { RulesUnreadable = FailureAdvice.Add(e) };
         }
 
         if (json)

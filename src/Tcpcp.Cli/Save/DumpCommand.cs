@@ -19,7 +19,8 @@ internal static class DumpCommand
         and its process finds its socket closed (ECONNABORTED). This host drops the connection's packets from then on, so that none draws
         an RST: 'tcpcp restore' here, or 'tcpcp doctor --clean', opens the gate again.
 
-        The file has the connection's data: it is readable by its owner alone (0600).
+        The file has the connection's data: it is readable by its owner alone (0600). With --passphrase, --passphrase-file or --key-file it is
+        encrypted too (AES-256-GCM). Without the key nobody can revive it: who loses the key has lost a released connection.
 
         If tcpcp itself is killed (kill -9) in that moment, the process stays stopped and its connection may be frozen; kill -CONT PID
         continues the process. Ctrl-C and SIGTERM wait until it is over.
@@ -30,7 +31,8 @@ internal static class DumpCommand
         Examples:
           tcpcp dump 192.0.2.1:80-192.0.2.9:51514 -o session.tcpcp
           tcpcp dump pid:4711/5 -o session.tcpcp --json | jq .unread_bytes
-          tcpcp dump pid:4711/5 -o session.tcpcp --release && scp session.tcpcp hostb:
+          tcpcp dump pid:4711/5 -o session.tcpcp --release --passphrase && scp session.tcpcp hostb:
+          tcpcp dump pid:4711/5 -o session.tcpcp --passphrase-file /dev/fd/3 3< <(pass show tcpcp)
         """;
 
     public static Command Create()
@@ -45,14 +47,17 @@ internal static class DumpCommand
         Option<bool> release = new("--release") { Description = "Give the connection up: the file is to be revived, once." };
         Option<bool> force = new("--force") { Description = "Replace the file if it is there." };
         Option<bool> json = new("--json") { Description = "One JSON object on standard output, and nothing else." };
+        KeyOptions keys = new();
         Command command = new("dump", Help) { connection, output, release, force, json };
+        keys.AddTo(command);
         command.SetAction(result => Run(result.GetRequiredValue(connection), result.GetRequiredValue(output),
             result.GetValue(release) ? SavedConnectionKind.Released : SavedConnectionKind.Copy, result.GetValue(force),
-            result.GetValue(json)));
+            result.GetValue(json), () => keys.Read(result, isNew: true)));
         return command;
     }
 
-    private static int Run(ConnectionArgument connection, string path, SavedConnectionKind kind, bool replace, bool json)
+    private static int Run(
+        ConnectionArgument connection, string path, SavedConnectionKind kind, bool replace, bool json, Func<SnapshotKey?> readKey)
     {
         if (Directory.Exists(path))
             return Say(ExitCode.WrongUse, $"{path} is a directory.");
@@ -61,13 +66,19 @@ internal static class DumpCommand
         bool givenUp = false;
         try
         {
+            using SnapshotKey? key = readKey();
+            key?.Prepare(); // now, so that nobody is stopped for it
             using DeferredSignals signals = new();
             using AtomicFile file = AtomicFile.Create(path); // now, so that a directory that cannot be written to stops nobody
             DumpReport report = kind == SavedConnectionKind.Released
-                ? Release(connection, path, file, replace, ref givenUp)
-                : Copy(connection, path, file, replace);
+                ? Release(connection, path, file, replace, key, ref givenUp)
+                : Copy(connection, path, file, replace, key);
             Print(report, json);
             return ExitCode.Done;
+        }
+        catch (UnusableFileException e)
+        {
+            return Say(ExitCode.WrongUse, $"{e.Message} Nothing was saved.");
         }
         catch (ConnectionNotFoundException e)
         {
@@ -77,11 +88,11 @@ internal static class DumpCommand
         {
             return givenUp
                 ? Say(ExitCode.InDoubt, $"{path} has the connection, but it could not be closed here and may be frozen: {e.Message}")
-                : Say(ExitCode.Failed, $"{PermissionHint.Add(e)} The connection goes on as before; nothing was saved.");
+                : Say(ExitCode.Failed, $"{FailureAdvice.Add(e)} The connection goes on as before; nothing was saved.");
         }
     }
 
-    private static DumpReport Copy(ConnectionArgument connection, string path, AtomicFile file, bool replace)
+    private static DumpReport Copy(ConnectionArgument connection, string path, AtomicFile file, bool replace, SnapshotKey? key)
     {
         using HeldSocket socket = HeldSocket.Take(connection);
         ConnectionSnapshot snapshot;
@@ -93,22 +104,23 @@ internal static class DumpCommand
         }
 
         socket.Dispose();
-        new SavedConnection(snapshot, SavedConnectionKind.Copy, capturedAt).Write(file, replace);
-        return DumpReport.Of(snapshot, path, SavedConnectionKind.Copy, socket.Processes, socket.Stopped);
+        new SavedConnection(snapshot, SavedConnectionKind.Copy, capturedAt).Write(file, replace, key);
+        return DumpReport.Of(snapshot, path, SavedConnectionKind.Copy, key is not null, socket.Processes, socket.Stopped);
     }
 
-    private static DumpReport Release(ConnectionArgument connection, string path, AtomicFile file, bool replace, ref bool givenUp)
+    private static DumpReport Release(
+        ConnectionArgument connection, string path, AtomicFile file, bool replace, SnapshotKey? key, ref bool givenUp)
     {
         using HeldSocket socket = HeldSocket.Take(connection);
         using FrozenConnection frozen = socket.Freeze();
         ConnectionSnapshot snapshot = frozen.Capture();
-        new SavedConnection(snapshot, SavedConnectionKind.Released, DateTimeOffset.UtcNow - frozen.StoodStill).Write(file, replace);
+        new SavedConnection(snapshot, SavedConnectionKind.Released, DateTimeOffset.UtcNow - frozen.StoodStill).Write(file, replace, key);
         // The file is on disk: from now on it is the connection. Until here any failure thaws.
         givenUp = true;
         frozen.MarkSent();
         frozen.Release();
         socket.Dispose();
-        return DumpReport.Of(snapshot, path, SavedConnectionKind.Released, socket.Processes, socket.Stopped);
+        return DumpReport.Of(snapshot, path, SavedConnectionKind.Released, key is not null, socket.Processes, socket.Stopped);
     }
 
     private static void Print(DumpReport report, bool json)
@@ -120,7 +132,7 @@ internal static class DumpCommand
         }
 
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{report.Connection} is saved in {report.File} (") + string.Create(CultureInfo.InvariantCulture,
+            $"{report.Connection} is saved in {report.File}{(report.Encrypted ? ", encrypted" : "")} (") + string.Create(CultureInfo.InvariantCulture,
             $"{report.UnreadBytes} bytes unread, {report.SentBytes} in flight, {report.UnsentBytes} unsent)."));
         string processes = string.Join(", ", report.Processes.Select(process => process.ToString(CultureInfo.InvariantCulture)));
         Console.Out.WriteLine(report.GateClosed

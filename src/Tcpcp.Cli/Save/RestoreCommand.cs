@@ -15,7 +15,8 @@ internal static class RestoreCommand
         The connection's own address must be an address of this host, and the peer's packets must come here; move both first. Nothing is
         sent before all that can be checked is checked; if it fails, the file stays usable. A file of 'dump --release' is renamed to
         FILE.used before the connection lives, and is not revived twice; do not copy it and revive the copy. A file without --release is
-        refused, since the original may be alive: --force revives it all the same.
+        refused, since the original may be alive: --force revives it all the same. One that is encrypted needs what it was saved with:
+        --passphrase (or --passphrase-file), or --key-file.
 
         Exit codes: those of COMMAND; before it runs, 1 failed, nothing was revived and the file stays usable; 2 wrong use, or a file that
         cannot be used; 3 in doubt.
@@ -39,19 +40,22 @@ internal static class RestoreCommand
         {
             Description = "Revive a copy, or a file that was used, although the connection may be alive: two owners destroy it.",
         };
+        KeyOptions keys = new();
         Command command = new("restore", Help) { file, program, inetd, force };
-        command.SetAction(result => Run(
-            result.GetRequiredValue(file), result.GetRequiredValue(program), result.GetValue(inetd), result.GetValue(force)));
+        keys.AddTo(command);
+        command.SetAction(result => Run(result.GetRequiredValue(file), result.GetRequiredValue(program), result.GetValue(inetd),
+            result.GetValue(force), () => keys.Read(result, isNew: false)));
         return command;
     }
 
-    private static int Run(string path, string[] program, bool inetd, bool force)
+    private static int Run(string path, string[] program, bool inetd, bool force, Func<SnapshotKey?> readKey)
     {
         Revival? revival = null;
         try
         {
             ProgramImage image = new(ProgramFile.Find(program[0]), program);
-            using Revival opened = Revival.Open(path, force);
+            using SnapshotKey? key = readKey();
+            using Revival opened = Revival.Open(path, key, force);
             revival = opened;
             opened.Activate();
             // Returns only if it failed.
@@ -73,7 +77,7 @@ internal static class RestoreCommand
             return revival is { IsInDoubt: true }
                 ? Say(ExitCode.InDoubt, $"{e.Message} The connection was alive for a moment and could not be taken back: " +
                     $"it ends. The file is {revival.FileNow}.")
-                : Say(ExitCode.Failed, $"{PermissionHint.Add(e)} Nothing was revived; {path} stays usable.");
+                : Say(ExitCode.Failed, $"{FailureAdvice.Add(e)} Nothing was revived; {path} stays usable.");
         }
     }
 

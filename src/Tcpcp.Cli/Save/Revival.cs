@@ -15,13 +15,14 @@ internal sealed class Revival : IDisposable
     private readonly string _path;
     private readonly FileStream _file;
     private readonly SavedConnection _saved;
+    private readonly SnapshotKey? _key;
     private readonly DeferredSignals _signals = new();
     private DormantConnection? _dormant;
     private Socket? _socket;
 
-    private Revival(string path, FileStream file, SavedConnection saved)
+    private Revival(string path, FileStream file, SavedConnection saved, SnapshotKey? key)
     {
-        (_path, _file, _saved) = (path, file, saved);
+        (_path, _file, _saved, _key) = (path, file, saved, key);
         FileNow = path;
     }
 
@@ -47,15 +48,17 @@ internal sealed class Revival : IDisposable
     private FourTuple Connection => _saved.Snapshot.Connection;
 
     /// <summary>Reads and checks a file and restores its connection, dormant: nothing is sent.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="key">What it is encrypted by, if it is; in use until this scope is left.</param>
     /// <param name="force">Also a copy, and a file that was used.</param>
     /// <exception cref="UnusableFileException">The file cannot be revived or must not be.</exception>
     /// <exception cref="IOException">This host cannot revive it now.</exception>
-    public static Revival Open(string path, bool force)
+    public static Revival Open(string path, SnapshotKey? key, bool force)
     {
         FileStream file = OpenFile(path);
         try
         {
-            Revival revival = new(path, file, Read(file));
+            Revival revival = new(path, file, Read(file, key), key);
             try
             {
                 revival.RequireUnused(force);
@@ -95,7 +98,7 @@ internal sealed class Revival : IDisposable
     {
         using FrozenConnection frozen = FrozenConnection.Freeze(Socket);
         ConnectionSnapshot snapshot = frozen.Capture();
-        new SavedConnection(snapshot, SavedConnectionKind.Released, DateTimeOffset.UtcNow - frozen.StoodStill).Write(_path, replace: true);
+        new SavedConnection(snapshot, SavedConnectionKind.Released, DateTimeOffset.UtcNow - frozen.StoodStill).Write(_path, replace: true, _key);
         frozen.MarkSent();
         frozen.Release();
         IsInDoubt = false;
@@ -131,11 +134,15 @@ internal sealed class Revival : IDisposable
         }
     }
 
-    private static SavedConnection Read(FileStream file)
+    private static SavedConnection Read(FileStream file, SnapshotKey? key)
     {
         try
         {
-            return SavedConnection.Read(file);
+            return SavedConnection.Read(file, key);
+        }
+        catch (SnapshotKeyException e)
+        {
+            throw new UnusableFileException($"{e.Message} Give the option that it was saved with: --passphrase, --passphrase-file or --key-file; none for a plain one.", e);
         }
         catch (Exception e) when (e is InvalidSnapshotException or NotSupportedException)
         {

@@ -8,17 +8,18 @@ namespace Tcpcp.Core;
 /// <remarks>
 /// <code>
 /// offset   0          8       10      12      16             24           24 + n
-///          | magic    | major | minor | flags | length n     | protobuf   | SHA-256 of all before |
+///          | magic    | major | minor | flags | length n     | content    | SHA-256 of all before |
 /// </code>
-/// Numbers are big-endian. The protobuf part is tcpcp.v1.SavedConnection; fields that this version does not know survive reading and
-/// writing. A flag that it does not know is refused, since flags say what may be done with the file.
+/// Numbers are big-endian. The content is tcpcp.v1.SavedConnection in protobuf, plain or encrypted (<see cref="SnapshotCipher"/>); fields that
+/// this version does not know survive reading and writing. A flag that it does not know is refused, since flags say what may be done with
+/// the file: 1 it was released, 2 it is encrypted. The SHA-256 tells a damaged file from a wrong key.
 /// </remarks>
 internal sealed class SnapshotFile
 {
     public const ushort VersionMajor = 1;
     public const ushort VersionMinor = 0;
 
-    /// <summary>Bytes before the protobuf part.</summary>
+    /// <summary>Bytes before the content.</summary>
     public const int HeaderBytes = 24;
 
     private const int HashBytes = SHA256.HashSizeInBytes;
@@ -27,6 +28,7 @@ internal sealed class SnapshotFile
     private const int MaxRestBytes = 64 << 10;
 
     private const uint ReleasedFlag = 1;
+    private const uint EncryptedFlag = 2;
 
     private static readonly long s_lastMicrosecond =
         (DateTimeOffset.MaxValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
@@ -66,18 +68,22 @@ internal sealed class SnapshotFile
 
     /// <summary>The largest file that can be of a connection whose queues have so many bytes at most: to be compared before anything is
     /// read.</summary>
-    public static long MaxBytes(int maxQueueBytes) => HeaderBytes + 2L * maxQueueBytes + MaxRestBytes + HashBytes;
+    public static long MaxBytes(int maxQueueBytes) => HeaderBytes + 2L * maxQueueBytes + MaxRestBytes + SnapshotCipher.OverheadBytes + HashBytes;
 
-    public byte[] Encode()
+    /// <param name="key">Encrypts the content; null: it is plain.</param>
+    public byte[] Encode(SnapshotKey? key = null)
     {
-        int length = _message.CalculateSize();
-        byte[] file = GC.AllocateUninitializedArray<byte>(HeaderBytes + length + HashBytes);
+        int length = _message.CalculateSize() + (key is null ? 0 : SnapshotCipher.OverheadBytes);
+        byte[] file = new byte[HeaderBytes + length + HashBytes];
         Magic.CopyTo(file);
         BinaryPrimitives.WriteUInt16BigEndian(file.AsSpan(8), VersionMajor);
         BinaryPrimitives.WriteUInt16BigEndian(file.AsSpan(10), _minor);
-        BinaryPrimitives.WriteUInt32BigEndian(file.AsSpan(12), Kind == SavedConnectionKind.Released ? ReleasedFlag : 0);
+        BinaryPrimitives.WriteUInt32BigEndian(file.AsSpan(12), (Kind == SavedConnectionKind.Released ? ReleasedFlag : 0) | (key is null ? 0 : EncryptedFlag));
         BinaryPrimitives.WriteInt64BigEndian(file.AsSpan(16), length);
-        _message.WriteTo(file.AsSpan(HeaderBytes, length));
+        Span<byte> content = file.AsSpan(HeaderBytes, length);
+        _message.WriteTo(key is null ? content : SnapshotCipher.PlainOf(content));
+        if (key is not null)
+            SnapshotCipher.Encrypt(file.AsSpan(0, HeaderBytes), content, key);
         SHA256.HashData(file.AsSpan(0, HeaderBytes + length), file.AsSpan(HeaderBytes + length));
         return file;
     }
@@ -85,7 +91,10 @@ internal sealed class SnapshotFile
     /// <summary>Reads a file that anybody may have made; its snapshot is validated.</summary>
     /// <exception cref="InvalidSnapshotException">It is foreign, of a newer major version, cut, changed or extended, or its snapshot is not
     /// valid; the message says which.</exception>
-    public static SnapshotFile Decode(ReadOnlySpan<byte> file, int maxQueueBytes = SnapshotValidator.DefaultMaxQueueBytes)
+    /// <exception cref="SnapshotKeyException">It is encrypted and there is no key, or another one; or it is not encrypted and there is one: who
+    /// expects an encrypted file must not take one that anybody could have made.</exception>
+    public static SnapshotFile Decode(
+        ReadOnlySpan<byte> file, int maxQueueBytes = SnapshotValidator.DefaultMaxQueueBytes, SnapshotKey? key = null)
     {
         if (!file.StartsWith(Magic[..Math.Min(Magic.Length, file.Length)]))
             throw new InvalidSnapshotException("It is not a saved connection: it does not begin as one.");
@@ -99,9 +108,13 @@ internal sealed class SnapshotFile
         if (!SHA256.HashData(file[..^HashBytes]).AsSpan().SequenceEqual(file[^HashBytes..]))
             throw new InvalidSnapshotException("It was changed: its SHA-256 does not fit its content.");
         uint flags = BinaryPrimitives.ReadUInt32BigEndian(file[12..]);
-        if ((flags & ~ReleasedFlag) != 0)
+        if ((flags & ~(ReleasedFlag | EncryptedFlag)) != 0)
             throw new InvalidSnapshotException($"It has flags that this tcpcp does not know (0x{flags:x}). Use a newer tcpcp.");
-        Wire.SavedConnection message = Parse(file[HeaderBytes..^HashBytes]);
+        bool isEncrypted = (flags & EncryptedFlag) != 0;
+        if (!isEncrypted && key is not null)
+            throw new SnapshotKeyException("It is not encrypted, but a key was given.");
+        ReadOnlySpan<byte> content = file[HeaderBytes..^HashBytes];
+        Wire.SavedConnection message = Parse(isEncrypted ? SnapshotCipher.Decrypt(file[..HeaderBytes], content, key) : content);
         ConnectionSnapshot snapshot = SnapshotWire.FromMessage(message.Snapshot);
         if (SnapshotValidator.FindFault(snapshot, maxQueueBytes) is { } fault)
             throw new InvalidSnapshotException($"The snapshot of {snapshot.Connection} in it is not valid: {fault}");

@@ -78,11 +78,18 @@ internal sealed partial class SocketOwners
     {
         string directory = string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/fd");
         string? command = null;
+        bool isHidden = false;
         try
         {
             foreach (string path in Directory.EnumerateFileSystemEntries(directory, "*", s_everything))
             {
-                if (!TryReadLink(path, out uint? inode) || inode is not { } number
+                if (!TryReadLink(path, out uint? inode))
+                {
+                    isHidden |= Marshal.GetLastPInvokeError() == Errno.EACCES; // without CAP_SYS_PTRACE, of a process that may more than this one
+                    continue;
+                }
+
+                if (inode is not { } number
                     || !int.TryParse(Path.GetFileName(path.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out int descriptor))
                     continue;
                 command ??= CommandOf(processId) ?? "?";
@@ -99,6 +106,9 @@ internal sealed partial class SocketOwners
         {
             // It has ended meanwhile.
         }
+
+        if (isHidden)
+            Unreadable++;
     }
 
     // False: the call failed. A null inode: the descriptor is something else.

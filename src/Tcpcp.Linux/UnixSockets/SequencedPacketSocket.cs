@@ -30,6 +30,8 @@ internal sealed class SequencedPacketSocket : IDisposable
     {
         const int Backlog = 128;
         UnixDomainSocketEndPoint endPoint = EndPointOf(path);
+        if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
+            throw new IOException($"'{path}' cannot be listened on, since its directory is not there: make it, or name another one.");
         RemoveStale(path, endPoint);
         Socket socket = New();
         try

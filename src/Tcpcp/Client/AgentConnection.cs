@@ -37,7 +37,7 @@ internal sealed class AgentConnection : IDisposable
         {
             channel?.Dispose();
             throw e is IOException and not AgentException
-                ? new AgentException($"The agent of this host was not reached: {e.Message} Is it running, and may this program use it?", e)
+                ? new AgentException($"The agent of this host was not reached: {e.Message.TrimEnd('.')}. Is it running, and may this program use it?", e)
                 : e;
         }
     }

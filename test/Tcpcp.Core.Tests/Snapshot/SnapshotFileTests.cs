@@ -86,7 +86,7 @@ public class SnapshotFileTests
 
     [Fact]
     public void A_flag_that_is_not_known_is_refused() => Assert.Contains("flags",
-        Refused(Edited(s_example, header => BinaryPrimitives.WriteUInt32BigEndian(header[12..], 3))), StringComparison.Ordinal);
+        Refused(Edited(s_example, header => BinaryPrimitives.WriteUInt32BigEndian(header[12..], 5))), StringComparison.Ordinal);
 
     [Theory]
     [InlineData(1UL << 40)]

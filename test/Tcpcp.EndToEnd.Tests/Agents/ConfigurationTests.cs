@@ -102,6 +102,15 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Contains(key, Read(configuration), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void An_empty_policy_is_one()
+    {
+        JsonObject configuration = Good();
+        configuration["policy"] = new JsonArray();
+        File.WriteAllText(_file, configuration.ToJsonString());
+        Assert.Equal("host-a", AgentConfiguration.Read(_file).Name);
+    }
+
     [Theory]
     [InlineData("redirection", "gateway", "redirectors: ")]
     [InlineData("redirection", "peer-route", "redirectors: ")]

@@ -36,6 +36,12 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
     /// <summary>How many connections it passes together.</summary>
     public int GroupSize { get; set; } = 1;
 
+    /// <summary>What it gives along with connections that go.</summary>
+    public ReadOnlyMemory<byte> State { get; set; }
+
+    /// <summary>What has come with the last one.</summary>
+    public ReadOnlyMemory<byte> StateThatCame { get; private set; }
+
     /// <summary>The connections that it serves.</summary>
     public IReadOnlyList<Socket> Sockets => [.. _connections.Keys];
 
@@ -67,6 +73,7 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
 
     public async ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken)
     {
+        StateThatCame = arriving.State;
         if (Examining is { } examining)
             await examining();
         return Objection;
@@ -96,7 +103,7 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
                 if (Quiescing is { } quiescing)
                     await quiescing();
                 await Task.WhenAll(group.Select(one => one.Value.StopAsync()));
-                return default;
+                return State;
             },
             Resume = () =>
             {
