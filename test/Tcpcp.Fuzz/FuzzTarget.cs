@@ -24,8 +24,12 @@ internal abstract class FuzzTarget : IDisposable
 
     public static FuzzTarget Find(string name) => All.First(target => target.Name == name);
 
-    /// <summary>Called by reflection, of the instrumented copy.</summary>
-    public static Action<byte[]> RunnerOf(string name) => Find(name).Run;
+    /// <summary>Called by reflection, of the instrumented copy: what runs an input, and what ends the target.</summary>
+    public static (Action<byte[]> Run, Action Dispose) RunnerOf(string name)
+    {
+        FuzzTarget target = Find(name);
+        return (target.Run, target.Dispose);
+    }
 
     /// <summary>Good inputs, made by the code as it is.</summary>
     public abstract IEnumerable<byte[]> Seeds();

@@ -36,7 +36,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
         int seed = (int?)Number("TCPCP_FUZZ_SEED") ?? Random.Shared.Next();
         string folder = Directory.CreateDirectory(Path.Combine(KeptInputs.Root, "artifacts", "fuzz", name)).FullName;
         using LastInput last = new(Path.Combine(folder, "last"));
-        FuzzRun run = new(target, seed, last);
+        using FuzzRun run = new(target, seed, last);
         byte[][] known = [.. target.Seeds(), .. KeptInputs.Of(name).Select(kept => kept.Input)];
         try
         {

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Tcpcp.Fuzz.Fuzzing;
 
 /// <summary>Tries inputs on a target for a time, guided by the branches that they take. What must not happen ends it.</summary>
-internal sealed class FuzzRun
+internal sealed class FuzzRun : IDisposable
 {
     private const int MaxBytes = 64 << 10;
     private const int MaxKeptBytes = 2 << 10;
@@ -14,6 +14,7 @@ internal sealed class FuzzRun
 
     private readonly FuzzTarget _target;
     private readonly Action<byte[]> _run;
+    private readonly Action _dispose;
     private readonly Random _random;
     private readonly Mutator _mutator;
     private readonly SeenBranches _seen = new();
@@ -26,7 +27,8 @@ internal sealed class FuzzRun
     public FuzzRun(FuzzTarget target, int seed, LastInput last)
     {
         InstrumentedProgram program = new();
-        (_target, _run, _random, _last) = (target, program.Load(target.Name), new Random(seed), last);
+        (_run, _dispose) = program.Load(target.Name);
+        (_target, _random, _last) = (target, new Random(seed), last);
         _mutator = new Mutator(_random, target.IsMessage, target.Tokens, MaxBytes);
     }
 
@@ -78,6 +80,8 @@ internal sealed class FuzzRun
 
         return kept;
     }
+
+    public void Dispose() => _dispose();
 
     private void Loop(IEnumerable<byte[]> known, TimeSpan time)
     {

@@ -17,12 +17,12 @@ internal sealed class InstrumentedProgram : AssemblyLoadContext
     /// <summary>Where the copies count: one byte a pair of branches. Cleared and read by who runs them.</summary>
     public static byte[] Branches { get; } = PlaceBranches();
 
-    /// <summary>What a target of that name runs, of the copies.</summary>
-    public Action<byte[]> Load(string target)
+    /// <summary>What a target of that name runs, of the copies, and what ends it.</summary>
+    public (Action<byte[]> Run, Action Dispose) Load(string target)
     {
         Assembly copy = LoadFromAssemblyPath(typeof(FuzzTarget).Assembly.Location);
         MethodInfo find = copy.GetType(typeof(FuzzTarget).FullName!)!.GetMethod(nameof(FuzzTarget.RunnerOf), BindingFlags.Static | BindingFlags.Public)!;
-        return (Action<byte[]>)find.Invoke(null, [target])!;
+        return ((Action<byte[]>, Action))find.Invoke(null, [target])!;
     }
 
     /// <summary>Forgets which branch was the last one, so that a run does not depend on the one before.</summary>
