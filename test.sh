@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test; installs what they need when root. The last line is the count over all test projects.
 # ./test.sh --chaos MINUTES passes random connections between three hosts to which random things happen, for so long, and nothing else; TCPCP_CHAOS_SEED repeats a run.
+# ./test.sh --fuzz MINUTES [TARGET] tries new inputs on each target of test/Tcpcp.Fuzz, or on one, for so long, and nothing else (CONTRIBUTING.md says more).
 # ./test.sh --recovery lets every fault happen at every step of a pass: minutes more. ./test.sh --explore explores the protocol deeper: minutes more, and gigabytes of memory.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,7 +14,11 @@ case "${1:-}" in
         [[ "${2:-}" =~ ^[0-9]+([.][0-9]+)?$ ]] || { echo "usage: ./test.sh --chaos MINUTES" >&2; exit 2; }
         export TCPCP_CHAOS_MINUTES=$2
         ;;
-    *) echo "usage: ./test.sh [--explore | --recovery | --chaos MINUTES]" >&2; exit 2 ;;
+    --fuzz)
+        [[ "${2:-}" =~ ^[0-9]+([.][0-9]+)?$ ]] || { echo "usage: ./test.sh --fuzz MINUTES [TARGET]" >&2; exit 2; }
+        export TCPCP_FUZZ_MINUTES=$2 TCPCP_FUZZ_TARGET=${3:-}
+        ;;
+    *) echo "usage: ./test.sh [--explore | --recovery | --chaos MINUTES | --fuzz MINUTES [TARGET]]" >&2; exit 2 ;;
 esac
 . eng/install.sh
 . eng/build.sh
@@ -23,7 +28,9 @@ need "libnftables1:/usr/lib/*/libnftables.so.1" tcpdump:tcpdump curl:curl gcc:gc
 share_compiler
 trap end_shared_compiler EXIT
 trap 'exit 130' INT TERM
-build_quietly dotnet build tcpcp.slnx -v q -nologo "${shared_compiler[@]}" || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+solution=tcpcp.slnx
+[ -z "${TCPCP_FUZZ_MINUTES:-}" ] || solution=test/Tcpcp.Fuzz
+build_quietly dotnet build $solution -v q -nologo "${shared_compiler[@]}" || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 passed=0 failed=0 skipped=0
 results=$(mktemp -d)
 computing=
@@ -50,6 +57,16 @@ report() {
     [ "$code" -ne 0 ] && [ "$f" -eq 0 ] && f=1
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
+
+if [ -n "${TCPCP_FUZZ_MINUTES:-}" ]; then
+    end_shared_compiler
+    artifacts/bin/Tcpcp.Fuzz/debug/Tcpcp.Fuzz -noColor -class "*FuzzTests" | tee "$results/Tcpcp.Fuzz" # what a target has done is seen as soon as it is over
+    echo "${PIPESTATUS[0]}" >"$results/Tcpcp.Fuzz.code"
+    report Tcpcp.Fuzz >/dev/null
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+    exit
+fi
 
 if [ -n "${TCPCP_CHAOS_MINUTES:-}" ]; then
     build_tcpcp || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }

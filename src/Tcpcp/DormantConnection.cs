@@ -90,6 +90,8 @@ public sealed class DormantConnection : IDisposable
         if (left is { _socket: not null } or { _ownsGate: true })
             throw new InvalidOperationException($"The scope of {left.Connection} is still in use.");
         SnapshotValidator.ThrowIfInvalid(snapshot);
+        if (gate.Options.IsGateMark(snapshot.Options.Mark) || gate.Options.IsArrivalMark(snapshot.Options.Mark))
+            throw new InvalidSnapshotException($"The snapshot of {snapshot.Connection} is not valid: its mark 0x{snapshot.Options.Mark:X} is the gate's; it would be silent for ever, or come past the gate.");
         uint mark = gate.Options.Mark | (slot & ~gate.Options.MarkMask);
         PeerSegmentSocket? peer = FinRestore.OpenPeer(snapshot, gate.Options.ArrivalMark);
         KeptCongestion? kept = KeptCongestion.Of(snapshot, keepsEcn, out string? obstacle);

@@ -112,7 +112,7 @@ public sealed class AgentClient : IAsyncDisposable
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="AgentException">This program may not ask, or the agent is gone.</exception>
     public async Task<AgentStatus> GetStatusAsync(CancellationToken cancellationToken = default) =>
-        StatusWire.FromMessage((await AskAsync(new LocalMessage { GetStatus = new GetStatus() }, cancellationToken)).Status ?? new Status());
+        Understand(StatusWire.FromMessage, (await AskAsync(new LocalMessage { GetStatus = new GetStatus() }, cancellationToken)).Status ?? new Status());
 
     /// <summary>The passes that the agent has not forgotten. For operators.</summary>
     /// <param name="inDoubtOnly">Only those whose outcome it does not know.</param>
@@ -124,7 +124,7 @@ public sealed class AgentClient : IAsyncDisposable
         LocalMessage question = new() { Request = _questions.NextNumber(), ListPasses = new ListPasses { InDoubtOnly = inDoubtOnly } };
         AgentConnection connection = await ConnectedAsync(cancellationToken);
         await foreach (LocalMessage answer in _questions.AskAsync(connection, question, one => one.PassList is not { More: true }, cancellationToken))
-            passes.AddRange((answer.PassList ?? new PassList()).Passes.Select(LocalWire.FromMessage));
+            passes.AddRange((answer.PassList ?? new PassList()).Passes.Select(one => Understand(LocalWire.FromMessage, one)));
         return passes;
     }
 
@@ -137,7 +137,7 @@ public sealed class AgentClient : IAsyncDisposable
     {
         LocalMessage question = new() { PassId = LocalWire.ToBytes(pass), Settle = new SettlePass { Way = LocalWire.ToMessage(way) } };
         Settled settled = (await AskAsync(question, cancellationToken)).Settled ?? throw new AgentException("The agent did not say how the pass ended.");
-        return LocalWire.ResultFrom(settled.Failure, settled.Owner, settled.Detail);
+        return Understand(one => LocalWire.ResultFrom(one.Failure, one.Owner, one.Detail), settled);
     }
 
     /// <summary>Passes connections of this host's applications and processes. For operators.</summary>
@@ -159,7 +159,7 @@ public sealed class AgentClient : IAsyncDisposable
         for (bool isThere = await first; isThere; isThere = await answer.MoveNextAsync())
         {
             if (answer.Current.DrainProgress is { IsLast: false } progress)
-                yield return DrainWire.FromMessage(progress);
+                yield return Understand(DrainWire.FromMessage, progress);
         }
     }
 
@@ -172,6 +172,18 @@ public sealed class AgentClient : IAsyncDisposable
         await _running;
         _disposing.Dispose();
         _outgoing.Dispose();
+    }
+
+    private static TResult Understand<TMessage, TResult>(Func<TMessage, TResult> read, TMessage answer)
+    {
+        try
+        {
+            return read(answer);
+        }
+        catch (PacketException e)
+        {
+            throw new AgentException($"The agent's answer makes no sense: {e.Message} Does its version fit this library?", e);
+        }
     }
 
     private Task<AgentConnection> Current

@@ -4,6 +4,7 @@ using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux.Processes;
+using Tcpcp.Linux.UnixSockets;
 using Tcpcp.LocalApi;
 using FourTuple = Tcpcp.Core.FourTuple;
 
@@ -22,6 +23,12 @@ internal sealed class IncomingPasses(ConcurrentDictionary<string, IConnectionRec
         IReadOnlyList<FourTuple> connections = LocalWire.ConnectionsFrom(message.Connections);
         bool[] ended = [.. Enumerable.Range(0, connections.Count).Select(number => number < message.Ended.Count && message.Ended[number])];
         ReadOnlyMemory<byte> state = packet.ReadState(message.State, message.StateInDescriptor, ended.Count(one => !one));
+        for (int i = 0; i < ended.Count(one => !one); i++)
+        {
+            if (!packet.Descriptors.IsTcpSocket(i))
+                throw new PacketException($"Descriptor {i} is not a TCP socket.");
+        }
+
         if (LocalWire.PassOf(packet.Message) is not { } id)
             return;
         int next = 0;

@@ -17,4 +17,6 @@ public sealed record GateOptions
     internal uint ArrivalMark => Mark ^ (MarkMask & (~MarkMask + 1));
 
     internal bool IsGateMark(uint mark) => (mark & MarkMask) == Mark;
+
+    internal bool IsArrivalMark(uint mark) => (mark & MarkMask) == ArrivalMark;
 }

@@ -13,6 +13,7 @@ namespace Tcpcp.LocalApi;
 internal static class LocalWire
 {
     private const int NanosecondsPerTick = 100;
+    private const long MaxMilliseconds = long.MaxValue / TimeSpan.TicksPerMillisecond;
 
     public static ByteString ToBytes(PassId pass) => ByteString.CopyFrom(pass.Value.ToByteArray());
 
@@ -86,8 +87,8 @@ internal static class LocalWire
     public static OpenPass FromMessage(Core.Wire.OpenPass message) => new(
         PassFrom(message.PassId) ?? throw new PacketException("A pass came without its name."),
         message.Side == JournalSide.Origin ? HostRole.Origin : HostRole.Destination,
-        message.State, ConnectionsFrom(message.Connections), message.Application, message.OtherHost, TimeSpan.FromMilliseconds(message.AgeMs),
-        message.KernelTimeLeftMs == 0 ? null : TimeSpan.FromMilliseconds(message.KernelTimeLeftMs), message.Detail);
+        message.State, ConnectionsFrom(message.Connections), message.Application, message.OtherHost, FromMilliseconds(message.AgeMs),
+        message.KernelTimeLeftMs == 0 ? null : FromMilliseconds(message.KernelTimeLeftMs), message.Detail);
 
     public static SettlePass.Types.Way ToMessage(SettleWay way) => way switch
     {
@@ -105,6 +106,10 @@ internal static class LocalWire
         SettlePass.Types.Way.DestinationIsDead => SettleWay.DestinationIsDead,
         _ => null,
     };
+
+    /// <exception cref="PacketException">No time is so long.</exception>
+    public static TimeSpan FromMilliseconds(long milliseconds) => Math.Abs((decimal)milliseconds) <= MaxMilliseconds ? TimeSpan.FromMilliseconds(milliseconds)
+        : throw new PacketException($"A time of {milliseconds} ms came, which is none.");
 
     public static ulong Nanoseconds(TimeSpan? time) => (ulong)Math.Max(0, time?.Ticks ?? 0) * NanosecondsPerTick;
 

@@ -53,12 +53,13 @@ internal static class StatusWire
         return message;
     }
 
+    /// <exception cref="Linux.UnixSockets.PacketException">A time is none.</exception>
     public static AgentStatus FromMessage(Status message) => new()
     {
         AgentVersion = message.AgentVersion,
         Host = message.Host,
         Incarnation = message.Incarnation.Length == 16 ? new Guid(message.Incarnation.Span) : Guid.Empty,
-        Uptime = TimeSpan.FromMilliseconds(message.UptimeMs),
+        Uptime = LocalWire.FromMilliseconds(message.UptimeMs),
         Applications = [.. message.Applications.Select(application =>
             new RegisteredApplicationStatus(application.Name, (int)application.ProcessId, application.Program))],
         Destinations = [.. message.Destinations.Select(destination => new DestinationStatus(

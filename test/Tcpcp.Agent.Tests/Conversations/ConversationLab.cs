@@ -105,6 +105,10 @@ internal sealed class ConversationLab : IAsyncDisposable
     public LinkProxy Break(LinkFault fault) => _proxy = LinkProxy.Start(
         AddBetween(), new IPEndPoint(IPAddress.Parse(Between), AgentPort), new IPEndPoint(IPAddress.Parse(B), AgentPort), fault);
 
+    /// <summary>Puts a proxy that changes every message between an agent that dials <see cref="Between"/> and that of a host.</summary>
+    public void Rewrite(string to, Func<Core.Wire.PassMessage, Core.Wire.PassMessage> rewrite) => _proxy = LinkProxy.Start(AddBetween(),
+        new IPEndPoint(IPAddress.Parse(Between), AgentPort), new IPEndPoint(IPAddress.Parse(to), AgentPort), new LinkFault(_ => false, length => length) { Rewrite = rewrite });
+
     /// <summary>A host for whoever stands between the agents.</summary>
     public Host AddBetween() => _lab.AddHost("between", Between + "/24");
 

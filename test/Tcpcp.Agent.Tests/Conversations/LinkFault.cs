@@ -10,6 +10,9 @@ internal sealed record LinkFault(Func<PassMessage, bool> Message, Func<int, int>
     /// <summary>Nothing is closed: from then on nothing is read or comes through, in either direction, and nobody is told.</summary>
     public bool IsSilent { get; init; }
 
+    /// <summary>What comes out of each message, in both directions.</summary>
+    public Func<PassMessage, PassMessage>? Rewrite { get; init; }
+
     /// <summary>New links break at once too, until the proxy is healed.</summary>
     public bool StaysDown { get; init; }
 }

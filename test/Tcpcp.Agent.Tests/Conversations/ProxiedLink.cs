@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
+using Google.Protobuf;
 using Tcpcp.Core.Wire;
 
 namespace Tcpcp.Agent.Tests.Conversations;
@@ -75,6 +76,8 @@ internal sealed class ProxiedLink : IDisposable
         {
             if (_isSilent || _isBroken)
                 return false;
+            if (_fault.Rewrite is { } rewrite)
+                bytes = Framed(rewrite(PassMessage.Parser.ParseFrom(bytes, PrefixBytes, bytes.Length - PrefixBytes)));
             if (!_fault.Message(PassMessage.Parser.ParseFrom(bytes, PrefixBytes, bytes.Length - PrefixBytes)) || !_takeFault())
             {
                 Send(to, bytes);
@@ -85,6 +88,14 @@ internal sealed class ProxiedLink : IDisposable
             (_isSilent, _isBroken) = (_fault.IsSilent, !_fault.IsSilent);
             return false;
         }
+    }
+
+    private static byte[] Framed(PassMessage message)
+    {
+        byte[] bytes = new byte[PrefixBytes + message.CalculateSize()];
+        BinaryPrimitives.WriteInt32BigEndian(bytes, bytes.Length - PrefixBytes);
+        message.WriteTo(bytes.AsSpan(PrefixBytes));
+        return bytes;
     }
 
     private static byte[]? ReadMessage(Socket socket)
