@@ -83,7 +83,7 @@ fi
 background=Tcpcp.Explorer.Tests
 artifacts/bin/$background/debug/$background >"$results/$background" 2>&1 &
 computing=$!
-build_tcpcp || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+build_tcpcp && ./pack.sh || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 end_shared_compiler
 export TCPCP_TEST_COMMAND=$tcpcp # the tests start agents by the hundred: the one binary is ready at once
 wait "$computing"

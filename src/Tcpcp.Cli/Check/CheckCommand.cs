@@ -107,6 +107,7 @@ internal static class CheckCommand
         {
             return Refuse($"{path} cannot be read: {FailureAdvice.Add(e)}");
         }
+
         if (report.Connections.Count == 0)
             return Refuse(NoConnection(path, options, report));
         if (asJson)
