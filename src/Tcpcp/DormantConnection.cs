@@ -49,7 +49,7 @@ public sealed class DormantConnection : IDisposable
     /// With <see cref="CongestionStart.Keep"/> in the snapshot it starts from the captured window and rate: right only where the path to the peer is the same.
     /// That needs CAP_BPF and a cgroup2 file system; <see cref="KeepObstacle"/> says why it cannot be done.
     /// </remarks>
-    /// <param name="snapshot">From <see cref="FrozenConnection.Capture"/>; it is validated first.</param>
+    /// <param name="snapshot">From <see cref="FrozenConnection.Capture()"/>; it is validated first.</param>
     /// <param name="stoodStill">How long the connection has stood still since the capture, as far as clocks have measured it: never more.</param>
     /// <param name="keepsEcn">Explicit congestion notification goes on where it was agreed on (RFC 3168). Else its marks are not answered any more. It needs Linux 6.4
     /// with BTF, CAP_BPF and CAP_PERFMON; <see cref="KeepObstacle"/> says why it cannot be done.</param>

@@ -15,7 +15,7 @@ namespace Tcpcp;
 
 /// <summary>
 /// A live connection that stands still: its socket is in repair mode behind the closed gate, and nothing of it goes in or out. A scope: leaving it
-/// thaws the connection, until <see cref="MarkSent"/>; from then on it stays frozen unless <see cref="Thaw"/> or <see cref="Release"/> is called,
+/// thaws the connection, until <see cref="MarkSent"/>; from then on it stays frozen unless <see cref="Thaw()"/> or <see cref="Release"/> is called,
 /// since an exception after sending must not make two owners.
 /// </summary>
 /// <remarks>
@@ -55,7 +55,7 @@ public sealed class FrozenConnection : IDisposable
     /// <summary>The connection's name.</summary>
     public FourTuple Connection => _passable.Connection;
 
-    /// <summary>Time since <see cref="Capture"/>: a destination advances the timestamp clock by it.</summary>
+    /// <summary>Time since <see cref="Capture()"/>: a destination advances the timestamp clock by it.</summary>
     public TimeSpan StoodStill => _clockReadAt == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_clockReadAt);
 
     /// <summary>Freezes a connection: closes the gate, then enters repair mode.</summary>
