@@ -13,6 +13,7 @@ public sealed class NuGetPackageTests(BuiltPackages packages)
         using System.Net.Sockets;
         using Tcpcp;
         using Tcpcp.Check;
+        using Tcpcp.Check.Capture;
         using Tcpcp.Client;
         using Tcpcp.Core;
 
