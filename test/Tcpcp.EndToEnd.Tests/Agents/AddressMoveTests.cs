@@ -175,7 +175,7 @@ public sealed class AddressMoveTests(LabCertificates certificates)
         await lab.FinishAsync();
         await Eventually.True(() => lab.B.Forwarded.Count == 0);
         await Eventually.True(() => !HasAddress(lab.A.Host, lab.Service));
-        Assert.Equal("0", lab.A.Host.Run(() => File.ReadAllText($"/proc/sys/net/ipv4/conf/{Host.InterfaceName}/arp_ignore").Trim()));
+        await Eventually.True(() => lab.A.Host.Run(() => File.ReadAllText($"/proc/sys/net/ipv4/conf/{Host.InterfaceName}/arp_ignore").Trim()) == "0");
     }
 
     [Fact]
