@@ -19,6 +19,7 @@ internal sealed class ChaosHost
     private const string FakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
     private readonly List<string> _earlier = [];
+    private readonly List<int> _agents = [];
     private readonly int _seed;
     private readonly string _clock;
     private ChildProcess? _application;
@@ -32,7 +33,7 @@ internal sealed class ChaosHost
         if (HasClock)
         {
             StepClock(TimeSpan.Zero);
-            foreach ((string name, string value) in ((string, string)[])[("LD_PRELOAD", FakeTime), ("FAKETIME_TIMESTAMP_FILE", _clock), ("FAKETIME_CACHE_DURATION", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1"), ("FAKETIME_DISABLE_SHM", "1")])
+            foreach ((string name, string value) in ((string, string)[])[("LD_PRELOAD", FakeTime), ("FAKETIME_TIMESTAMP_FILE", _clock), ("FAKETIME_CACHE_DURATION", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")])
                 agent.Environment[name] = value;
         }
 
@@ -62,6 +63,23 @@ internal sealed class ChaosHost
 
     /// <summary>What its applications said, one after the other.</summary>
     public string Said => string.Concat(_earlier) + _application?.Output!.Text + _application?.ErrorOutput!.Text;
+
+    public async Task StartAgentAsync()
+    {
+        await Agent.StartAsync();
+        _agents.Add(Agent.Process.Pid);
+    }
+
+    /// <summary>Ends the agent, and removes what libfaketime has left of those that were killed.</summary>
+    public async Task EndAgentAsync()
+    {
+        await Agent.DisposeAsync();
+        foreach (int agent in HasClock ? _agents : [])
+        {
+            File.Delete($"/dev/shm/faketime_shm_{agent}");
+            File.Delete($"/dev/shm/sem.faketime_sem_{agent}");
+        }
+    }
 
     public async Task StartApplicationAsync()
     {

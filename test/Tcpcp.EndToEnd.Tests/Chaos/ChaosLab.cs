@@ -61,7 +61,7 @@ internal sealed class ChaosLab : IAsyncDisposable
         ChaosLab lab = new(setting, await LabNetwork.CreateAsync(), certificates);
         try
         {
-            await Task.WhenAll(lab.Parties.Select(host => host.Agent.StartAsync()));
+            await Task.WhenAll(lab.Parties.Select(host => host.StartAgentAsync()));
             await Task.WhenAll(lab.Hosts.Select(host => host.StartApplicationAsync()));
             return lab;
         }
@@ -89,7 +89,7 @@ internal sealed class ChaosLab : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (ChaosHost host in Parties)
-            await host.Agent.DisposeAsync();
+            await host.EndAgentAsync();
         await Capture.DisposeAsync();
         await _network.DisposeAsync();
         Directory.Delete(_directory, recursive: true);

@@ -64,7 +64,7 @@ internal sealed class ChaosTroubles(ChaosLab lab, ChaosSetting setting, Random r
             case ChaosFault.AgentKilled:
                 await host.Agent.KillAsync();
                 await Task.Delay(time);
-                await host.Agent.StartAsync();
+                await host.StartAgentAsync();
                 break;
             case ChaosFault.AgentStopped:
                 await StopAsync(host.Agent.Process, time);
@@ -102,7 +102,7 @@ internal sealed class ChaosTroubles(ChaosLab lab, ChaosSetting setting, Random r
                 await lab.RebootAsync(host);
                 dying(host);
                 await Task.Delay(time);
-                await host.Agent.StartAsync();
+                await host.StartAgentAsync();
                 await host.StartApplicationAsync();
                 break;
             case ChaosFault.JournalFull:
@@ -132,7 +132,7 @@ internal sealed class ChaosTroubles(ChaosLab lab, ChaosSetting setting, Random r
             note($"{host.Name}: its agent has died, and another one starts");
             Assert.True(fault is ChaosFault.MemoryShort or ChaosFault.DescriptorsShort, $"The agent of {host.Name} has died of {fault}.");
             await host.Agent.KillAsync();
-            await host.Agent.StartAsync();
+            await host.StartAgentAsync();
         }
 
         note($"{host.Name}: {fault} is over");
