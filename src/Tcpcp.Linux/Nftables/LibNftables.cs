@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tcpcp.Linux.Processes;
 
 namespace Tcpcp.Linux.Nftables;
 
@@ -32,23 +33,26 @@ internal static partial class LibNftables
     {
         ArgumentNullException.ThrowIfNull(commands);
         lock (s_lock)
+            return DescriptorTable.RunWithLowNumbers(() => RunLocked(commands, json, dryRun));
+    }
+
+    private static string RunLocked(string commands, bool json, bool dryRun)
+    {
+        nint context = OpenContext();
+        try
         {
-            nint context = OpenContext();
-            try
-            {
-                if (nft_ctx_buffer_output(context) != 0 || nft_ctx_buffer_error(context) != 0)
-                    throw KernelException.Of("nft_ctx_buffer_output", Errno.ENOMEM);
-                if (json || commands.AsSpan().TrimStart().StartsWith('{'))
-                    nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON);
-                nft_ctx_set_dry_run(context, dryRun);
-                if (nft_run_cmd_from_buffer(context, commands) != 0)
-                    throw new NftablesException(Text(nft_ctx_get_error_buffer(context)), commands);
-                return Text(nft_ctx_get_output_buffer(context));
-            }
-            finally
-            {
-                nft_ctx_free(context);
-            }
+            if (nft_ctx_buffer_output(context) != 0 || nft_ctx_buffer_error(context) != 0)
+                throw KernelException.Of("nft_ctx_buffer_output", Errno.ENOMEM);
+            if (json || commands.AsSpan().TrimStart().StartsWith('{'))
+                nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON);
+            nft_ctx_set_dry_run(context, dryRun);
+            if (nft_run_cmd_from_buffer(context, commands) != 0)
+                throw new NftablesException(Text(nft_ctx_get_error_buffer(context)), commands);
+            return Text(nft_ctx_get_output_buffer(context));
+        }
+        finally
+        {
+            nft_ctx_free(context);
         }
     }
 
