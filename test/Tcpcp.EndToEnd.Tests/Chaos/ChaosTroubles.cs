@@ -21,9 +21,6 @@ internal sealed class ChaosTroubles(ChaosLab lab, ChaosSetting setting, Random r
 
     public IReadOnlyDictionary<ChaosFault, int> Counts => _counts;
 
-    /// <summary>A host without an address boots, or will when its turn comes.</summary>
-    public bool IsBooting => lab.Parties.Any(host => host.IsAway);
-
     public void Begin()
     {
         ChaosHost[] parties = [.. lab.Parties];
