@@ -73,6 +73,7 @@ internal sealed class LabNetwork : IAsyncDisposable
     {
         await host.EndCapturesAsync();
         _hosts.Remove(host);
+        host.Network.Links.SetDown(Host.InterfaceName); // what is taken away does not all go at once: no packet may meet an address whose filter is gone
         host.Dispose();
         Host booted = Host.Create(this, host.Name, host.Prefixes, _switch, _options.Mtu);
         _hosts.Add(booted);

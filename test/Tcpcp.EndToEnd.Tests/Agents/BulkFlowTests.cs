@@ -10,6 +10,7 @@ public sealed class BulkFlowTests
     private const int Passes = 4;
     private const int Attempts = 3; // another program on this machine's processors can only make it slower
 
+    private static readonly TimeSpan s_shortestRto = TimeSpan.FromMilliseconds(200); // TCP_RTO_MIN
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(40);
     private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(200);
 
@@ -26,7 +27,8 @@ public sealed class BulkFlowTests
                 passes.Add(await lab.PassAsync(TimeSpan.FromMilliseconds(milliseconds)));
         }
 
-        Assert.All(passes, pass => Assert.True(pass.Again.TimeOuts == 0, $"{pass}"));
+        // A machine that stands still for longer than that lets the peer's timer fire, whatever the pass does. Once it may.
+        Assert.All(passes, pass => Assert.True(pass.Again.TimeOuts == 0 || pass.Blackout > s_shortestRto, $"{pass}"));
         Assert.True(passes.Count(pass => !pass.Again.IsNoLoss) <= 1, string.Join('\n', passes));
         await AssertCleanAsync(lab);
     }

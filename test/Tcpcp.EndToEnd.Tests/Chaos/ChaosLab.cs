@@ -76,6 +76,7 @@ internal sealed class ChaosLab : IAsyncDisposable
     public async Task RebootAsync(ChaosHost host)
     {
         host.IsAway = true;
+        host.Agent.Host.Network.Links.SetDown(Host.InterfaceName); // at once, as a power cut does
         await host.KillApplicationAsync();
         await host.Agent.KillAsync();
         host.Agent.Host = await _network.RebootAsync(host.Agent.Host);
