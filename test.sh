@@ -2,6 +2,7 @@
 # Runs every test; installs what they need when root. The last line is the count over all test projects.
 # ./test.sh --chaos MINUTES passes random connections between three hosts to which random things happen, for so long, and nothing else; TCPCP_CHAOS_SEED repeats a run.
 # ./test.sh --fuzz MINUTES [TARGET] tries new inputs on each target of test/Tcpcp.Fuzz, or on one, for so long, and nothing else (CONTRIBUTING.md says more).
+# ./test.sh --limits passes 9,000 connections there and back 20 times, and one 10,000 times, and nothing else.
 # ./test.sh --recovery lets every fault happen at every step of a pass: minutes more. ./test.sh --explore explores the protocol deeper: minutes more, and gigabytes of memory.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,6 +11,7 @@ case "${1:-}" in
     "") ;;
     --explore) export TCPCP_EXPLORE=deep ;;
     --recovery) export TCPCP_RECOVERY=all ;;
+    --limits) export TCPCP_LIMITS=all ;;
     --chaos)
         [[ "${2:-}" =~ ^[0-9]+([.][0-9]+)?$ ]] || { echo "usage: ./test.sh --chaos MINUTES" >&2; exit 2; }
         export TCPCP_CHAOS_MINUTES=$2
@@ -18,7 +20,7 @@ case "${1:-}" in
         [[ "${2:-}" =~ ^[0-9]+([.][0-9]+)?$ ]] || { echo "usage: ./test.sh --fuzz MINUTES [TARGET]" >&2; exit 2; }
         export TCPCP_FUZZ_MINUTES=$2 TCPCP_FUZZ_TARGET=${3:-}
         ;;
-    *) echo "usage: ./test.sh [--explore | --recovery | --chaos MINUTES | --fuzz MINUTES [TARGET]]" >&2; exit 2 ;;
+    *) echo "usage: ./test.sh [--explore | --recovery | --limits | --chaos MINUTES | --fuzz MINUTES [TARGET]]" >&2; exit 2 ;;
 esac
 . eng/install.sh
 . eng/build.sh
@@ -68,11 +70,15 @@ if [ -n "${TCPCP_FUZZ_MINUTES:-}" ]; then
     exit
 fi
 
-if [ -n "${TCPCP_CHAOS_MINUTES:-}" ]; then
+only=
+[ -z "${TCPCP_CHAOS_MINUTES:-}" ] || only=ChaosTests
+[ -z "${TCPCP_LIMITS:-}" ] || only=LimitsTests
+if [ -n "$only" ]; then
     build_tcpcp || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
     end_shared_compiler
     export TCPCP_TEST_COMMAND=$tcpcp
-    run Tcpcp.EndToEnd.Tests -class "*ChaosTests"
+    ulimit -n 20000
+    run Tcpcp.EndToEnd.Tests -class "*$only"
     report Tcpcp.EndToEnd.Tests
     echo "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" -eq 0 ]

@@ -25,7 +25,7 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
             part: args.Where(argument => argument != "--json").ElementAtOrDefault(1), json);
         return 0;
     case "agent-application": // a process of the benchmark of agents
-        await EchoApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
+        await EchoService.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
         return 0;
     case "bulk-application": // a process of the benchmark of blackouts
         await BulkApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);

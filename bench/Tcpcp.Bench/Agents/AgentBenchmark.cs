@@ -90,8 +90,8 @@ internal sealed class AgentBenchmark : IAsyncDisposable
         Host home = _lab.AddHost("host-a", "10.0.0.2/24"), other = _lab.AddHost("host-b", "10.0.0.3/24");
         home.AddOwnAddress(IPAddress.Parse(ServiceAddress));
         await AgentProcess.RunAsync(tcpcp, ["cert", "authority", "--out", _directory]);
-        _agents.Add(await AgentProcess.ConfigureAsync(tcpcp, _directory, home, other, ServiceAddress, EchoApplication.Name, EchoApplication.GroupedName));
-        _agents.Add(await AgentProcess.ConfigureAsync(tcpcp, _directory, other, home, ServiceAddress, EchoApplication.Name, EchoApplication.GroupedName));
+        _agents.Add(await AgentProcess.ConfigureAsync(tcpcp, _directory, home, other, ServiceAddress, EchoService.Name, EchoService.GroupedName));
+        _agents.Add(await AgentProcess.ConfigureAsync(tcpcp, _directory, other, home, ServiceAddress, EchoService.Name, EchoService.GroupedName));
         List<double> readyAfter = [];
         for (int start = 0; start < Starts; start++)
         {
@@ -141,8 +141,8 @@ internal sealed class AgentBenchmark : IAsyncDisposable
     private async Task DrainAsync()
     {
         _peer.Connect(DrainedConnections);
-        await DrainAsync(EchoApplication.GroupedName, $"in passes of {EchoApplication.GroupSize}");
-        await DrainAsync(EchoApplication.Name, "one by one");
+        await DrainAsync(EchoService.GroupedName, $"in passes of {EchoService.GroupSize}");
+        await DrainAsync(EchoService.Name, "one by one");
         foreach (AgentProcess agent in _agents)
             Limit($"agent of {agent.Name} after {4 * (DrainWarmUps + Drains) * DrainedConnections:N0} connections, resident at most", agent.MemoryMegabytes("VmHWM"), "MB", 150);
     }
@@ -198,7 +198,7 @@ internal sealed class AgentBenchmark : IAsyncDisposable
     private static async Task<List<double>> PassOneByOneAsync(AgentProcess from, AgentProcess to)
     {
         List<double> blackouts = [];
-        DrainOrder order = new() { Destinations = [to.Name], Applications = [EchoApplication.Name], Rate = SingleRate };
+        DrainOrder order = new() { Destinations = [to.Name], Applications = [EchoService.Name], Rate = SingleRate };
         await foreach (DrainProgress progress in from.Operator.DrainAsync(order))
         {
             blackouts.Add(progress is { Result.Succeeded: true, Blackout: { } blackout } ? blackout.TotalMicroseconds

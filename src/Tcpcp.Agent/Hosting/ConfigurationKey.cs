@@ -66,7 +66,7 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
             "The agent can take any descriptor of any process then."),
         new("in-doubt:abandon-after", ConfigurationKey.None, "Time after which a pass in doubt is given up: its frozen connections are closed silently. None: they are held.",
             "If the destination never took them, they are lost."),
-        new("limits:frozen", "32", "Passes of one drain that are under way at a time."),
+        new("limits:frozen", "32", "Connections of one drain that are being passed at a time."),
         new("limits:clients", "256", "Programs that are connected to the local socket at a time."),
         new("limits:queue-bytes", "67108864", "Longest queue of a connection that is passed or taken, in bytes."),
         new("bounds:offer-lifetime", "10s", "How long an offer from another agent stays open."),

@@ -103,8 +103,9 @@ internal sealed class HomeReports(
     {
         (bool all, HashSet<FourTuple> suspects, HashSet<FourTuple> unclaimed) = Take();
         await ClaimAsync(unclaimed, cancellationToken);
+        long arrivals = homes.Arrivals;
         IReadOnlyList<FourTuple> before = all ? homes.Of(Home) : [];
-        HashSet<FourTuple> named = all ? [] : Sort(suspects);
+        HashSet<FourTuple> named = all ? [] : Sort(suspects, arrivals);
         if (!all && named.Count == 0)
             return;
         List<ForwardedConnection> forwarded = [];
@@ -112,12 +113,12 @@ internal sealed class HomeReports(
             forwarded.AddRange(await home.ListForwardedAsync(part, cancellationToken));
         await SettleAsync([.. forwarded.Where(one => one.MovedBy is not null)], cancellationToken);
         forwarded.RemoveAll(one => one.MovedBy is not null);
-        HashSet<FourTuple> ended = Sort([.. forwarded.Select(one => one.Connection), .. before], all);
+        HashSet<FourTuple> ended = Sort([.. forwarded.Select(one => one.Connection), .. before], arrivals, all);
         if (all)
             await ClaimAsync([.. forwarded.Where(one => one.IsContested && homes.Find(one.Connection) == Home).Select(one => one.Connection)], cancellationToken);
         // What the home does not forward has gone there, or it has forgotten it.
         foreach (FourTuple connection in all ? ended : named.Where(ended.Contains).Concat(named.Except(forwarded.Select(one => one.Connection))))
-            homes.Forget(connection, Home);
+            homes.Forget(connection, Home, arrivals);
         foreach (ForwardedConnection[] part in forwarded.Where(one => ended.Contains(one.Connection)).Chunk(MaxNamed))
         {
             IReadOnlyList<FourTuple> standing = await home.EndForwardedAsync(part, cancellationToken);
@@ -149,7 +150,7 @@ internal sealed class HomeReports(
     }
 
     // Notes what lives, and puts aside what has not ended quite.
-    private HashSet<FourTuple> Sort(HashSet<FourTuple> connections, bool areAll = false)
+    private HashSet<FourTuple> Sort(HashSet<FourTuple> connections, long arrivals, bool areAll = false)
     {
         if (connections.Count == 0)
             return [];
@@ -195,7 +196,7 @@ internal sealed class HomeReports(
         }
 
         foreach (FourTuple connection in living)
-            homes.Learn(connection, Home);
+            homes.Learn(connection, Home, arrivals);
         Suspect(unsettled, times.Again);
         return ended;
     }

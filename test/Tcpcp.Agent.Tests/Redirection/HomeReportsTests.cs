@@ -103,6 +103,28 @@ public sealed class HomeReportsTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_has_gone_home_and_comes_again_while_the_home_is_asked_is_not_forgotten()
+    {
+        Live(cookie: 1);
+        Start();
+        await Until(() => _known.Find(s_connection) == _home.HomeName);
+        _home.Forwarded.Clear();
+        _sockets = [];
+        _home.Answering = () =>
+        {
+            _open = [s_connection];
+            _known.Arrive(s_connection, _home.HomeName, 8);
+        };
+        int questions = _home.Questions;
+        _reports!.End([1]);
+        await Until(() => _home.Questions > questions);
+        _home.Answering = null;
+        _reports.CompareAll(); // what comes of the question before is over when the next is asked
+        await Until(() => _home.Questions > questions + 1);
+        Assert.Equal(8UL, _known.NumberOf(s_connection));
+    }
+
+    [Fact]
     public async Task It_is_said_again_until_there_is_an_answer()
     {
         _home.Forwarded[s_connection] = 7;
@@ -184,15 +206,22 @@ public sealed class HomeReportsTests : IAsyncDisposable
 
         public int Questions => _questions;
 
+        /// <summary>Happens after it has looked what it forwards, and before it says so.</summary>
+        public Action? Answering { get; set; }
+
         /// <summary>So many messages get no answer.</summary>
         public int Unanswered { get; set; }
 
         public Task<IReadOnlyList<ForwardedConnection>> ListForwardedAsync(IReadOnlyCollection<FourTuple> named, CancellationToken cancellationToken)
         {
             Interlocked.Increment(ref _questions);
-            return Task.FromResult<IReadOnlyList<ForwardedConnection>>(
-                [.. Forwarded.Where(one => named.Count == 0 || named.Contains(one.Key)).Select(one => new ForwardedConnection(one.Key, one.Value)),
-                    .. Moved.Where(_ => named.Count == 0).Select(one => new ForwardedConnection(one.Key, 0) { MovedBy = one.Value })]);
+            ForwardedConnection[] listed =
+            [
+                .. Forwarded.Where(one => named.Count == 0 || named.Contains(one.Key)).Select(one => new ForwardedConnection(one.Key, one.Value)),
+                .. Moved.Where(_ => named.Count == 0).Select(one => new ForwardedConnection(one.Key, 0) { MovedBy = one.Value }),
+            ];
+            Answering?.Invoke();
+            return Task.FromResult<IReadOnlyList<ForwardedConnection>>(listed);
         }
 
         public Task<IReadOnlyList<FourTuple>> EndForwardedAsync(IReadOnlyCollection<ForwardedConnection> ended, CancellationToken cancellationToken)

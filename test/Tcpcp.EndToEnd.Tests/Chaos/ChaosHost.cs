@@ -4,7 +4,6 @@ using Tcpcp.Core;
 using Tcpcp.EndToEnd.Tests.Agents;
 using Tcpcp.Lab;
 using Tcpcp.Linux.Diagnostics;
-using Tcpcp.Linux.Namespaces;
 using Tcpcp.Linux.Nftables;
 using Tcpcp.Linux.Processes;
 
@@ -15,7 +14,6 @@ internal sealed class ChaosHost
 {
     public const int Port = 8080;
     private const string Cut = "test-cut";
-    private const string JournalBytes = "size=128m";
     private const string FakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
     private readonly List<string> _earlier = [];
@@ -23,6 +21,7 @@ internal sealed class ChaosHost
     private readonly int _seed;
     private readonly string _clock;
     private ChildProcess? _application;
+    private JournalSpace? _journal;
 
     public ChaosHost(LabAgent agent, int seed, bool hasClock, bool hasApplication)
     {
@@ -112,29 +111,10 @@ internal sealed class ChaosHost
 
     public bool HasAddress(IPAddress address) => Agent.Host.Network.Addresses.List().Any(assigned => assigned.Address.Address.Equals(address));
 
-    /// <summary>After a boot, the journal is a new and empty one.</summary>
-    public void MountJournal()
-    {
-        Directory.CreateDirectory(Agent.JournalDirectory);
-        Agent.Host.Run(() => MountSystemCalls.MountFresh("tmpfs", Agent.JournalDirectory, JournalBytes));
-    }
+    /// <summary>The file system that its journal is on; a new and empty one after a boot.</summary>
+    public JournalSpace Journal => _journal!;
 
-    public void FillJournal() => Agent.Host.Run(() =>
-    {
-        using FileStream filler = new(Filler, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
-        byte[] bytes = new byte[64 << 10];
-        try
-        {
-            while (true)
-                filler.Write(bytes);
-        }
-        catch (IOException)
-        {
-            // It is full.
-        }
-    });
-
-    public void EmptyJournal() => Agent.Host.Run(() => File.Delete(Filler));
+    public void MountJournal() => _journal = JournalSpace.Mount(Agent);
 
     /// <summary>Changes a resource limit of the agent (prlimit(1)).</summary>
     /// <param name="limit">Such as <c>nofile=30:20000</c>.</param>
@@ -191,6 +171,4 @@ internal sealed class ChaosHost
         """));
 
     public void HealLinks() => Agent.Host.Run(() => LibNftables.Run($"delete table inet {Cut}"));
-
-    private string Filler => Path.Combine(Agent.JournalDirectory, "filler");
 }

@@ -103,9 +103,9 @@ internal sealed class ChaosTroubles(ChaosLab lab, ChaosSetting setting, Random r
                 await host.StartApplicationAsync();
                 break;
             case ChaosFault.JournalFull:
-                host.FillJournal();
+                host.Journal.Fill();
                 await Task.Delay(time);
-                host.EmptyJournal();
+                host.Journal.Free();
                 break;
             case ChaosFault.DescriptorsShort:
                 await host.LimitAgentAsync($"nofile={host.HighestDescriptor() + 1 + (detail % 6)}:{MostDescriptors}");

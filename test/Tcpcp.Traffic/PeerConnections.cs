@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Tcpcp.Lab;
 
-namespace Tcpcp.Bench.Agents;
+namespace Tcpcp.Traffic;
 
 /// <summary>The other ends of the connections, on the peer's host.</summary>
 internal sealed class PeerConnections(Host peer, IPEndPoint service) : IDisposable

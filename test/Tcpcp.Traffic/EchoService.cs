@@ -4,10 +4,10 @@ using System.Net.Sockets;
 using Tcpcp.Client;
 using Tcpcp.Core;
 
-namespace Tcpcp.Bench.Agents;
+namespace Tcpcp.Traffic;
 
 /// <summary>An echo server whose connections the agent of its host passes. It runs until it is killed.</summary>
-internal sealed class EchoApplication : IConnectionReceiver
+internal sealed class EchoService : IConnectionReceiver
 {
     public const string Name = "echo";
 
@@ -20,18 +20,18 @@ internal sealed class EchoApplication : IConnectionReceiver
     private readonly int _groupSize;
     private readonly ConcurrentDictionary<FourTuple, EchoConnection> _connections;
 
-    private EchoApplication(string name, int groupSize, ConcurrentDictionary<FourTuple, EchoConnection> connections) =>
+    private EchoService(string name, int groupSize, ConcurrentDictionary<FourTuple, EchoConnection> connections) =>
         (_name, _groupSize, _connections) = (name, groupSize, connections);
 
     public static async Task RunAsync(IPEndPoint listen, string agentSocket)
     {
         await using AgentClient agent = await AgentClient.ConnectAsync(new AgentClientOptions { Path = agentSocket });
         ConcurrentDictionary<FourTuple, EchoConnection> connections = new();
-        EchoApplication application = new(Name, 1, connections);
+        EchoService application = new(Name, 1, connections);
         using TcpListener listener = new(listen);
         listener.Start();
         await agent.RegisterAsync(Name, application);
-        await agent.RegisterAsync(GroupedName, new EchoApplication(GroupedName, GroupSize, connections));
+        await agent.RegisterAsync(GroupedName, new EchoService(GroupedName, GroupSize, connections));
         while (true)
             application.Begin(await listener.AcceptSocketAsync(), epoch: 0);
     }
