@@ -28,13 +28,13 @@ public class OneOriginTests(ITestOutputHelper output) : ScenarioTests(output)
             Scenario.OnePass with { Faults = 3, Emissions = 1 },
             Scenario.TwoDestinations,
             Scenario.Retry,
-            Scenario.Retry with { Faults = 1, Kinds = Fault.AgentKilled, Emissions = 1 },
         ],
         [
             Scenario.OnePass with { Faults = 3 },
             Scenario.TwoDestinations with { Faults = 1, Kinds = Fault.AgentKilled, Emissions = 1 },
             Scenario.TwoDestinations with { Faults = 1, Kinds = Fault.MessageLost, Emissions = 1 },
             Scenario.TwoDestinations with { Faults = 1, Kinds = Fault.HostReboots, Emissions = 1 },
+            Scenario.Retry with { Faults = 1, Kinds = Fault.AgentKilled, Emissions = 1 },
             Scenario.Retry with { Faults = 1, Kinds = Fault.MessageLost, Emissions = 1 },
             Scenario.Retry with { Faults = 1, Kinds = Fault.HostReboots, Emissions = 1 },
         ]);

@@ -176,7 +176,7 @@ internal sealed class DestinationPass
                 bool isHere = _state is DestinationState.Accepted or DestinationState.Active;
                 Take(new DestinationInput.ForgetHeard(Terms.Ticket));
                 foreach (FourTuple name in isHere ? Names : [])
-                    _host.Redirection.Settle(name, Redirector, Redirector == Redirector.Home ? _host.FindHost(Home) : Origin, Terms.DivertNumber);
+                    _host.Redirection.Settle(name, Redirector, PacketHome, Terms.DivertNumber);
                 break;
             default:
                 break; // a destination's own message, or a newer version's: not for us
@@ -498,9 +498,14 @@ internal sealed class DestinationPass
             _receiver!.Withdraw(Id);
     }
 
+    // Who has the packets come here; null: nobody that is known.
+    private OtherHost? PacketHome => Redirector == Redirector.Home ? _host.FindHost(Home) : Origin;
+
     private void Go()
     {
         IReadOnlyList<Socket?> sockets = _connections.TakeSockets();
+        foreach (FourTuple name in Names)
+            _host.Redirection.Note(name, Redirector, PacketHome);
         _snapshots = [];
         if (_receiver is { } receiver)
         {

@@ -156,6 +156,12 @@ internal sealed class Forward : IRedirection
         return ValueTask.CompletedTask;
     }
 
+    public void Note(FourTuple connection, Redirector redirector, OtherHost? home)
+    {
+        if (redirector != Redirector.Destination && home is not null)
+            Homes.Note(connection, home.Name);
+    }
+
     public void Settle(FourTuple connection, Redirector redirector, OtherHost? home, ulong number)
     {
         if (redirector != Redirector.Destination && home is not null)

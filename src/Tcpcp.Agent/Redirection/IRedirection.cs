@@ -82,6 +82,13 @@ internal interface IRedirection : IDisposable
     /// <exception cref="TimeoutException">It does not; the message says what is missing.</exception>
     void AwaitArrival(FourTuple connection);
 
+    /// <summary>At the destination, before its application has the connection and may pass it on: notes where the packets come from.</summary>
+    /// <inheritdoc cref="Settle"/>
+    void Note(FourTuple connection, Redirector redirector, OtherHost? home)
+    {
+        // Nobody else need be asked.
+    }
+
     /// <summary>At the destination: they do not come here any more; the origin has called <see cref="ReclaimAsync"/>.</summary>
     void Undo(FourTuple connection, OtherHost? origin);
 
@@ -94,7 +101,7 @@ internal interface IRedirection : IDisposable
     /// <exception cref="RedirectionException">That is not known yet.</exception>
     ValueTask LeaveAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken);
 
-    /// <summary>At the destination, when the origin has left: settles what is stale elsewhere, and notes where the packets come from.</summary>
+    /// <summary>At the destination, when the origin has left: settles what is stale elsewhere.</summary>
     /// <param name="home">The origin; where the home has moved the packets, that.</param>
     /// <param name="number">Of the redirection that has brought it.</param>
     void Settle(FourTuple connection, Redirector redirector, OtherHost? home, ulong number);

@@ -9,7 +9,7 @@ internal sealed class KnownHomes
     private readonly ConcurrentDictionary<FourTuple, KnownHome> _homes = new();
     private long _arrivals;
 
-    /// <summary>Hears of every connection that a pass has brought, with the name of its home. It must not block.</summary>
+    /// <summary>Hears of every connection that has arrived, with the name of its home. It must not block.</summary>
     public Action<FourTuple, string>? Arrived { get; set; }
 
     /// <summary>The name of the home's agent; null: it is this host, or not known.</summary>
@@ -18,15 +18,19 @@ internal sealed class KnownHomes
     /// <summary>Number of the redirection that has brought it; 0: it is not known.</summary>
     public ulong NumberOf(FourTuple connection) => _homes.GetValueOrDefault(connection).Number;
 
-    /// <summary>How many connections passes have brought so far. What a home says is of the time before it was asked: it is not said of those that come later.</summary>
+    /// <summary>How often passes have brought connections so far. What a home says is of the time before it was asked: it is not said of those that come later.</summary>
     public long Arrivals => Volatile.Read(ref _arrivals);
 
-    /// <summary>A pass has brought it.</summary>
+    /// <summary>A pass has brought it, whose origin has left.</summary>
     public void Arrive(FourTuple connection, string home, ulong number = 0)
     {
-        _homes[connection] = new KnownHome(home, number, Interlocked.Increment(ref _arrivals));
+        Note(connection, home, number);
         Arrived?.Invoke(connection, home);
     }
+
+    /// <summary>A pass brings it, whose origin has a say yet.</summary>
+    public void Note(FourTuple connection, string home, ulong number = 0) =>
+        _homes[connection] = new KnownHome(home, number, Interlocked.Increment(ref _arrivals));
 
     /// <summary>The home says so.</summary>
     /// <param name="arrivals"><see cref="Arrivals"/> before it was asked.</param>
