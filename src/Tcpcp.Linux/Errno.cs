@@ -30,6 +30,7 @@ internal static class Errno
     public const int ENOTCONN = 107;
     public const int EADDRINUSE = 98;
     public const int EADDRNOTAVAIL = 99;
+    public const int ENOSYS = 38;
     public const int ENOPROTOOPT = 92;
     public const int EOPNOTSUPP = 95;
 }

@@ -54,7 +54,7 @@ internal sealed class KernelFeature(string name, Func<FeatureFinding> probe)
         }
         catch (KernelException e)
         {
-            return e.Errno is Errno.EPERM or Errno.EACCES ? FeatureFinding.NotPermitted(e.Message) : FeatureFinding.Missing(e.Message);
+            return e.Errno is Errno.EPERM or Errno.EACCES ? FeatureFinding.NotPermitted(e.Answer) : FeatureFinding.Missing(e.Answer);
         }
         catch (NftablesException e)
         {

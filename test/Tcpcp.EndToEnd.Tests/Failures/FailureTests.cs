@@ -19,8 +19,9 @@ public sealed partial class FailureTests
         set -e
         mount -t tmpfs tmpfs /srv; cd /srv; ip link set lo up
         tcpcp() {
-            if [ -n "${bare:-}" ]; then setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all timeout 60 "$TCPCP" "$@"; else timeout 60 "$TCPCP" "$@"; fi
+            if [ -n "${bare:-}" ]; then setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all timeout 60 "$TCPCP" "$@"; else timeout 60 ${linux:-} "$TCPCP" "$@"; fi
         }
+        old_linux() { linux="python3 $OLD_KERNEL $1"; }
         background() { python3 -c "import os, socket, time
         $1
         open('ready', 'w').close(); time.sleep(60)" & helper=$!; until [ -e ready ]; do kill -0 $helper; sleep 0.01; done; rm ready; }
@@ -97,7 +98,10 @@ public sealed partial class FailureTests
             string command = one.Command.Replace("setsid -w tcpcp", "setsid -w \"$TCPCP\"", StringComparison.Ordinal);
             string script = $"{Shell}{one.Prepare}\nset +e\nexec 3>&2 2>/srv/said\n{command} </dev/null\ncode=$?\necho ---said >&3; cat /srv/said >&3\nexit $code";
             await using ChildProcess process = ChildProcess.Start("unshare", ["-m", "-n", "bash", "-c", script],
-                new ChildOptions { Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["TCPCP"] = Command.Path } });
+                new ChildOptions { Environment = new Dictionary<string, string>(StringComparer.Ordinal) 
+                {
+                    ["TCPCP"] = Command.Path, ["OLD_KERNEL"] = Path.Combine(SourceTree.Root, "test/Tcpcp.EndToEnd.Tests/Failures/old_kernel.py"),
+                } });
             int exitCode = await process.Exit.WaitAsync(s_limit);
             string error = await process.ErrorOutput!.Completed.WaitAsync(s_limit);
             int mark = error.IndexOf("---said\n", StringComparison.Ordinal);
