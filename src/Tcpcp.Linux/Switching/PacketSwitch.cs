@@ -1,3 +1,4 @@
+using Tcpcp.Linux.Features;
 using Tcpcp.Linux.Netlink;
 
 namespace Tcpcp.Linux.Switching;
@@ -39,6 +40,11 @@ internal static class PacketSwitch
             catch (IOException e) when (choice == SwitchChoice.Automatic && !new PinnedSwitch(place).Exists)
             {
                 obstacle = e.Message;
+            }
+            catch (KernelException e)
+            {
+                KernelFeature feature = KernelFeatures.All.Single(one => one.Name == KernelFeatures.TcxProgram);
+                throw new IOException($"{e.Answer}: {(e.Errno is Errno.EPERM or Errno.EACCES ? feature.IfNotPermitted : feature.IfMissing)}", e);
             }
         }
 

@@ -39,6 +39,24 @@ internal sealed class SavedFileTarget : FuzzTarget
         {
             // Refused.
         }
+        catch (SnapshotKeyException)
+        {
+            Decrypt(file);
+        }
+    }
+
+    // What says that it is encrypted.
+    private static void Decrypt(byte[] file)
+    {
+        using SnapshotKey key = SnapshotKey.OfBytes(new byte[SnapshotKey.KeyBytes]);
+        try
+        {
+            _ = SnapshotFile.Decode(file, key: key);
+        }
+        catch (Exception e) when (e is InvalidSnapshotException or SnapshotKeyException)
+        {
+            // Refused.
+        }
     }
 
     private static byte[] FileOf(List<WireField> fields)
