@@ -336,6 +336,8 @@ internal sealed class DestinationPass
                 {
                     message.Verdict = VerdictMessages.New(verdict, _detail, _activation.BlackoutNs);
                     message.Verdict.OriginIncarnation = OriginIncarnation;
+                    if (verdict.Verdict == PassVerdict.Refused)
+                        message.Verdict.Connections.Add(Names.Select(EndPointWire.ToMessage));
                 });
                 return null;
             case DestinationEffect.SendActive:

@@ -4,6 +4,7 @@ using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 using Tcpcp.Gate;
+using Tcpcp.Linux;
 using Tcpcp.Linux.Diagnostics;
 
 namespace Tcpcp.Agent.Passing;
@@ -43,16 +44,29 @@ internal sealed class HostServices : IDisposable
 
     /// <summary>
     /// What a destination is answered that speaks of a pass which this host, as its origin, speaks of no more: it has refused it after the pass was given up, and waits for
-    /// the Forget. A journal that is another one may have lost the pass, which may still be open: then only the application can go on with it.
+    /// the Forget. A journal that is another one may have lost the pass, which may still be open: then only the application can go on with it, unless the sockets are gone
+    /// too, as after a boot.
     /// </summary>
     public PassMessage? AnswerStray(PassId pass, PassMessage message)
     {
         if (message is not { BodyCase: PassMessage.BodyOneofCase.Verdict, Verdict: { Kind: VerdictKind.Refused } verdict } || PassMessages.TicketOf(message) is not { } ticket ||
-            verdict.OriginIncarnation != PassMessages.BytesOf(Journal.Incarnation) || OriginPasses.IsOpen(pass))
+            OriginPasses.IsOpen(pass) || !(verdict.OriginIncarnation == PassMessages.BytesOf(Journal.Incarnation) || AreGone(verdict)))
             return null;
         PassMessage answer = PassMessages.New(pass, ticket);
-        answer.Forget = new Forget();
+        answer.Forget = new Forget { Connections = { verdict.Connections } };
         return answer;
+    }
+
+    private bool AreGone(Verdict verdict)
+    {
+        try
+        {
+            return verdict.Connections.Count > 0 && verdict.Connections.All(connection => Sockets.Find(EndPointWire.FromMessage(connection)) is null);
+        }
+        catch (Exception e) when (e is InvalidSnapshotException or KernelException)
+        {
+            return false; // it asks again
+        }
     }
 
     /// <summary>The span of a pass in this host's traces; empty if it is not traced.</summary>

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
+using Tcpcp.Linux.Processes;
 
 namespace Tcpcp.EndToEnd.Tests.Agents;
 
@@ -113,6 +114,29 @@ public sealed class ForwardedEndsTests(LabCertificates certificates)
         await lab.B.StartAsync();
         await Eventually.True(() => lab.A.Forwarded.Count == 0);
         await conversation.EndedAsync();
+    }
+
+    [Fact]
+    public async Task When_the_origin_has_booted_in_the_middle_of_a_pass_the_gate_at_the_host_that_refused_opens()
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, AgentLab.Forward);
+        EchoConversation conversation = await lab.ConverseAsync();
+        TaskCompletionSource came = new(TaskCreationOptions.RunContinuationsAsynchronously), booted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        lab.EchoB!.Examining = () =>
+        {
+            came.TrySetResult();
+            return booted.Task;
+        };
+        lab.EchoB.Objection = "not now";
+        await using ChildProcess drain = lab.A.StartCommand("drain", "--to", LabAgent.NameB);
+        await came.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await lab.RebootAsync(lab.A);
+        booted.SetResult();
+        await Eventually.True(() => lab.B.Log.Contains($"{conversation.Connection}: refused to {LabAgent.NameA}", StringComparison.Ordinal));
+        Assert.Equal(1, lab.B.ClosedGates);
+        await lab.A.StartAsync();
+        await Eventually.True(() => lab.B.ClosedGates == 0);
+        Assert.Empty(await lab.B.OpenPassesAsync());
     }
 
     [Fact]
