@@ -213,6 +213,30 @@ public sealed class AgentClient : IAsyncDisposable
     private async Task RunAsync(AgentConnection first)
     {
         await Task.Yield();
+        Exception end = new ObjectDisposedException(nameof(AgentClient), "The client was disposed of before the outcome of the pass was known.");
+        try
+        {
+            await ServeAsync(first);
+        }
+        catch (Exception e)
+        {
+            end = e; // a bug: whoever waits must hear of it
+        }
+
+        _outgoing.Abandon(end);
+        _incoming.Abandon();
+        _questions.Lose();
+        lock (_lock)
+        {
+            if (_connected.Task.IsCompleted)
+                _connected = new TaskCompletionSource<AgentConnection>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _connected.SetException(end);
+            _ = _connected.Task.Exception; // nobody need wait for it
+        }
+    }
+
+    private async Task ServeAsync(AgentConnection first)
+    {
         AgentConnection? connection = first;
         while (connection is not null)
         {
@@ -228,11 +252,6 @@ public sealed class AgentClient : IAsyncDisposable
             _outgoing.Lose();
             connection = await ReconnectAsync();
         }
-
-        _outgoing.Abandon();
-        _incoming.Abandon();
-        lock (_lock)
-            _connected.TrySetException(new ObjectDisposedException(nameof(AgentClient)));
     }
 
     private async Task ReceiveAsync(AgentConnection connection)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Tcpcp.Core;
 using Tcpcp.Core.Passing;
 using Tcpcp.Core.Wire;
@@ -86,8 +87,14 @@ internal sealed class OutgoingPass(ulong request, PassOrder order) : IDisposable
     public bool HasStopped => _state is { IsCompleted: true };
 
     /// <summary>For an agent that was restarted.</summary>
-    public Known Claim(in LocalState state)
+    /// <param name="handles">Gets the sockets that the program has not closed.</param>
+    /// <returns>Null if it has closed them all.</returns>
+    public Known? Claim(in LocalState state, out SafeHandle[] handles)
     {
+        int[] open = [.. Enumerable.Range(0, order.Sockets.Count).Where(number => !order.Sockets[number].SafeHandle.IsClosed)];
+        handles = [.. open.Select(number => order.Sockets[number].SafeHandle)];
+        if (open.Length == 0)
+            return null;
         Known known = new()
         {
             Side = JournalSide.Origin,
@@ -98,7 +105,7 @@ internal sealed class OutgoingPass(ulong request, PassOrder order) : IDisposable
             State = state.Inline,
             StateInDescriptor = state.IsInDescriptor,
         };
-        known.Connections.Add(_connections.Select(EndPointWire.ToMessage));
+        known.Connections.Add(open.Select(number => EndPointWire.ToMessage(_connections[number])));
         return known;
     }
 

@@ -96,10 +96,10 @@ internal sealed class OutgoingPasses : IDisposable
     }
 
     /// <summary>This program hears nothing any more.</summary>
-    public void Abandon()
+    public void Abandon(Exception reason)
     {
         foreach (OutgoingPass pass in All())
-            pass.Abandon(new ObjectDisposedException(nameof(AgentClient), "The client was disposed of before the outcome of the pass was known."));
+            pass.Abandon(reason);
     }
 
     public void Dispose() => _room.Dispose();
@@ -121,11 +121,22 @@ internal sealed class OutgoingPasses : IDisposable
             await ClaimAsync(current, pass); // the agent was restarted while the program stopped
     }
 
+    // The program may close a socket at any time: then its connection has ended, and there is nothing to claim of it.
     private static async Task ClaimAsync(AgentConnection connection, OutgoingPass pass)
     {
         using LocalState state = LocalState.Of(pass.State);
-        await connection.PostAsync(
-            new LocalMessage { PassId = LocalWire.ToBytes(pass.Pass!.Value), Known = pass.Claim(state) }, CancellationToken.None, state.Behind(HandlesOf(pass.Order)));
+        while (pass.Claim(state, out SafeHandle[] handles) is { } known)
+        {
+            try
+            {
+                await connection.PostAsync(new LocalMessage { PassId = LocalWire.ToBytes(pass.Pass!.Value), Known = known }, CancellationToken.None, state.Behind(handles));
+                return;
+            }
+            catch (ArgumentException) when (Array.Exists(handles, handle => handle.IsClosed))
+            {
+                // One was closed just now.
+            }
+        }
     }
 
     private static SafeHandle[] HandlesOf(PassOrder order) => [.. order.Sockets.Select(socket => socket.SafeHandle)];

@@ -16,6 +16,7 @@ namespace Tcpcp.EndToEnd.Tests.Chaos;
 internal sealed class ChaosRun : IAsyncDisposable
 {
     private const int Alive = 16;
+    private const int FirstPort = 10_000;
 
     private readonly ChaosSetting _setting;
     private readonly Random _random;
@@ -30,13 +31,14 @@ internal sealed class ChaosRun : IAsyncDisposable
     private readonly ConcurrentDictionary<string, int> _outcomes = new(StringComparer.Ordinal);
     private readonly long _started = Stopwatch.GetTimestamp();
     private long _number;
+    private int _attempts;
 
     private ChaosRun(ChaosSetting setting, ChaosLab lab)
     {
         (_setting, _lab, _random) = (setting, lab, new Random(setting.Seed));
         _troubles = new ChaosTroubles(lab, setting, new Random(_random.Next()), Note, MarkConnections, () => _drains.Any(drain => drain.MovesAddresses && !drain.Ended.IsCompleted));
         _limit = TimeSpan.FromSeconds(setting.IsPatient ? 300 : 120);
-        _watch = new OwnerWatch(lab.Hosts);
+        _watch = new OwnerWatch(lab.Hosts, Note);
     }
 
     public static async Task<ChaosRun> StartAsync(LabCertificates certificates, ChaosSetting setting) => new(setting, await ChaosLab.StartAsync(setting, certificates));
@@ -98,6 +100,8 @@ internal sealed class ChaosRun : IAsyncDisposable
             Socket socket = _lab.Peer.Run(() => new Socket(service.AddressFamily, SocketType.Stream, ProtocolType.Tcp));
             try
             {
+                // What is told of a name is told of one connection, and not of an attempt that was refused before.
+                socket.Bind(new IPEndPoint(service.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, FirstPort + _attempts++));
                 // Longer than anything here is in doubt; by it the peer hears of a service that has died with its host.
                 socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
                 socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, _setting.IsPatient ? 10 : 5);

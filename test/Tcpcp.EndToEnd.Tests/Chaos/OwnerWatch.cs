@@ -10,13 +10,15 @@ internal sealed class OwnerWatch : IAsyncDisposable
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
     private readonly IReadOnlyList<ChaosHost> _hosts;
+    private readonly Action<string> _note;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _watching;
     private readonly List<string> _found = [];
 
-    public OwnerWatch(IReadOnlyList<ChaosHost> hosts)
+    /// <param name="note">Hears of what has two owners, when it is seen.</param>
+    public OwnerWatch(IReadOnlyList<ChaosHost> hosts, Action<string> note)
     {
-        _hosts = hosts;
+        (_hosts, _note) = (hosts, note);
         _watching = Task.Run(WatchAsync);
     }
 
@@ -42,20 +44,20 @@ internal sealed class OwnerWatch : IAsyncDisposable
     // opens again only if nobody else may own the connection.
     private async Task WatchAsync()
     {
-        Dictionary<FourTuple, ulong>?[] last = new Dictionary<FourTuple, ulong>?[_hosts.Count];
+        Dictionary<FourTuple, ListedSocket>?[] last = new Dictionary<FourTuple, ListedSocket>?[_hosts.Count];
         while (!_stopping.IsCancellationRequested)
         {
             for (int i = 0; i < _hosts.Count; i++)
             {
-                Dictionary<FourTuple, ulong>? open = Look(_hosts[i]);
-                foreach ((FourTuple connection, ulong cookie) in open ?? [])
+                Dictionary<FourTuple, ListedSocket>? open = Look(_hosts[i]);
+                foreach ((FourTuple connection, ListedSocket socket) in open ?? [])
                 {
-                    if (last[i]?.GetValueOrDefault(connection) != cookie)
+                    if (last[i]?.TryGetValue(connection, out ListedSocket before) is not true || before.Cookie != socket.Cookie)
                         continue;
                     for (int other = 0; other < _hosts.Count; other++)
                     {
-                        if (other != i && last[other]?.ContainsKey(connection) == true)
-                            _found.Add($"{connection} at {_hosts[i].Name} and {_hosts[other].Name}");
+                        if (other != i && last[other]?.TryGetValue(connection, out ListedSocket there) is true)
+                            Find($"{connection} has two owners: {_hosts[i].Name} ({before.State}, {socket}) and {_hosts[other].Name} ({there})");
                     }
                 }
 
@@ -67,8 +69,14 @@ internal sealed class OwnerWatch : IAsyncDisposable
         }
     }
 
+    private void Find(string owners)
+    {
+        _found.Add(owners);
+        _note(owners);
+    }
+
     // The gate before and after: it is there before the socket of a restore, and goes after that of a release.
-    private static Dictionary<FourTuple, ulong>? Look(ChaosHost host)
+    private static Dictionary<FourTuple, ListedSocket>? Look(ChaosHost host)
     {
         try
         {
@@ -76,7 +84,7 @@ internal sealed class OwnerWatch : IAsyncDisposable
             IReadOnlyList<ListedSocket> sockets = host.Sockets();
             gated.UnionWith(host.Agent.Gated);
             return sockets.Where(socket => socket.Inode != 0 && socket.State != TcpState.Listen && !gated.Contains(socket.Connection))
-                .DistinctBy(socket => socket.Connection).ToDictionary(socket => socket.Connection, socket => socket.Cookie);
+                .DistinctBy(socket => socket.Connection).ToDictionary(socket => socket.Connection);
         }
         catch (Exception e) when (host.IsAway || e is ObjectDisposedException or KernelException or InvalidOperationException)
         {
