@@ -17,7 +17,10 @@ internal sealed class SocketDiagnostics : IDisposable
     private const int MessageBytes = 72; // struct inet_diag_msg
     private const int ESTALE = 116; // asm-generic/errno.h
 
-    private const uint Synchronised = ~(1u << (int)TcpState.Listen | 1u << (int)TcpState.Closed | 1u << (int)TcpState.SynSent
+    private const int FirstOtherState = 12; // the kernel's own: TCP_NEW_SYN_RECV in include/net/tcp_states.h
+
+    // Since Linux 6.8 there is a state after those of RFC 9293: a socket that has ended, or was only bound, and has its port still.
+    private const uint Synchronised = ((1u << FirstOtherState) - 1) & ~(1u << (int)TcpState.Listen | 1u << (int)TcpState.Closed | 1u << (int)TcpState.SynSent
         | 1u << (int)TcpState.SynReceived);
 
     private readonly NetlinkSocket _socket = NetlinkSocket.Open(NetlinkSocket.NETLINK_SOCK_DIAG);

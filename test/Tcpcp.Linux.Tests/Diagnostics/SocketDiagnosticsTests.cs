@@ -98,6 +98,20 @@ public sealed class SocketDiagnosticsTests : IDisposable
     }
 
     [Fact]
+    public void A_socket_that_has_ended_and_is_held_still_is_not_listed()
+    {
+        (Socket client, Socket server) = _host.Connect(IPAddress.Loopback);
+        using (client)
+        using (server)
+        {
+            FourTuple connection = RawSocket.Ends(client.SafeHandle, out _, out _);
+            Assert.True(_diagnostics.Destroy(_diagnostics.Find(connection)!.Value));
+            Assert.DoesNotContain(_diagnostics.List(), socket => socket.Connection == connection);
+            Assert.Null(_diagnostics.Find(connection));
+        }
+    }
+
+    [Fact]
     public void A_listening_socket_is_found_only_among_those_that_listen()
     {
         using Socket listener = _host.Listen(IPAddress.Loopback);
