@@ -175,7 +175,7 @@ internal sealed class AgentLab : IAsyncDisposable
     }
 
     /// <summary>A host that takes no part.</summary>
-    public Host AddHost(string name, string address) => _lab.AddHost(name, address);
+    public Host AddHost(string name, params IReadOnlyList<string> addresses) => _lab.AddHost(name, addresses);
 
     /// <summary>Connects the peer to the echo server; returns when bytes have come back.</summary>
     public async Task<EchoConversation> ConverseAsync(int bytesPerSecond = 2_000_000, int port = Port)
