@@ -26,17 +26,30 @@ internal sealed class SessionPasses(string application, ILogger log)
     };
 
     /// <summary>Passes a session.</summary>
-    /// <returns>Null if it has ended meanwhile.</returns>
+    /// <returns>Null if it has ended meanwhile: then there was nothing to pass.</returns>
     public async Task<PassResult?> PassAsync(AgentClient agent, Session session, string destination)
     {
         try
         {
-            return await agent.PassAsync(OrderOf(session, destination), CancellationToken.None);
+            PassResult result = await agent.PassAsync(OrderOf(session, destination), CancellationToken.None);
+            return result.Owner == ConnectionOwner.Origin && await HasEndedAsync(session) ? null : result;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or ArgumentException)
         {
             return null;
         }
+    }
+
+    private static async Task<bool> HasEndedAsync(Session session)
+    {
+        await session.UntilSeenAsync();
+        return session.IsOver;
+    }
+
+    private async Task TellStayAsync(Session session, PassResult result)
+    {
+        if (!await HasEndedAsync(session))
+            log.SessionStays(session.Identity.Id, session.Identity.ClientPlace.Listener.Name, $"{result.Failure}", result.Detail);
     }
 
     private void Conclude(Session session, PassResult result)
@@ -46,7 +59,7 @@ internal sealed class SessionPasses(string application, ILogger log)
         {
             case ConnectionOwner.Origin:
                 if (!result.Succeeded)
-                    log.SessionStays(identity.Id, identity.ClientPlace.Listener.Name, $"{result.Failure}", result.Detail);
+                    _ = TellStayAsync(session, result);
                 break;
             case ConnectionOwner.Destination:
                 identity.ClientPlace.Listener.CountPassedOut();

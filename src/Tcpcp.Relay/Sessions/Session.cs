@@ -19,7 +19,7 @@ internal sealed class Session
     private readonly SessionSide _server;
     private long _lastBytes;
     private bool _isRunning;
-    private bool _isOver;
+    private volatile bool _isOver;
     private bool _isWaitingForTurn;
     private SessionEnd? _cause;
 
@@ -41,6 +41,9 @@ internal sealed class Session
     public Flow ToServer { get; }
 
     public Flow ToClient { get; }
+
+    /// <summary>Both connections are closed here.</summary>
+    public bool IsOver => _isOver;
 
     /// <summary>The client's connection, then the server's.</summary>
     public IReadOnlyList<Socket> Sockets => [_client.Socket, _server.Socket];
@@ -71,6 +74,13 @@ internal sealed class Session
         Stop();
         return SessionWire.Write(this);
     });
+
+    /// <summary>Returns when the loop has dealt with what has happened to the connections so far.</summary>
+    public async Task UntilSeenAsync()
+    {
+        await Loop.InvokeAsync(() => true); // it goes on, if it was to
+        await Loop.InvokeAsync(() => true); // it was told what it was to be told
+    }
 
     /// <summary>Ends it for a reason that is not its connections'. From any thread.</summary>
     public void End(SessionEnd end) => Loop.Post(() => Finish(end, isReset: false));
