@@ -289,11 +289,12 @@ internal sealed class AgentLab : IAsyncDisposable
     }
 
     /// <summary>What the peer saw.</summary>
-    public async Task<IReadOnlyList<ConnectionReport>> JudgeAsync()
+    /// <param name="dscpMayChange">See <see cref="JudgeOptions.DscpMayChange"/>.</param>
+    public async Task<IReadOnlyList<ConnectionReport>> JudgeAsync(bool dscpMayChange = false)
     {
         await _capture.StopAsync();
         Assert.Equal(0, _capture.Drops);
-        CaptureReport report = CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = Family == ServiceFamily.IPv6 ? _peer.IPv6 : _peer.IPv4, IsStrict = true });
+        CaptureReport report = CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = Family == ServiceFamily.IPv6 ? _peer.IPv6 : _peer.IPv4, IsStrict = true, DscpMayChange = dscpMayChange });
         Assert.Equal([], report.Holes);
         return report.Connections;
     }

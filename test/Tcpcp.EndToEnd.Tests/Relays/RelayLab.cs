@@ -2,9 +2,11 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Tcpcp.Check;
+using Tcpcp.Core;
 using Tcpcp.EndToEnd.Tests.Agents;
 using Tcpcp.Lab;
 using Tcpcp.Lab.Capture;
+using Tcpcp.Linux.Diagnostics;
 
 namespace Tcpcp.EndToEnd.Tests.Relays;
 
@@ -98,6 +100,13 @@ internal sealed class RelayLab : IAsyncDisposable
         Assert.Equal(sessions, (await DrainAsync(B)).Count);
         await Eventually.True(async () => await A.SessionsAsync(Listener) == sessions && await B.SessionsAsync(Listener) == 0);
     }
+
+    /// <summary>Returns when a program listens at that port of the server's host.</summary>
+    public Task UntilListeningAsync(int port) => Eventually.True(() => ServerHost.Run(() =>
+    {
+        using SocketDiagnostics sockets = new();
+        return sockets.List(TcpState.Listen).Any(socket => socket.Connection.Local.Port == port);
+    }));
 
     /// <summary>Ends the conversations: what was sent has come back, and neither the clients nor the server have noticed anything.</summary>
     public async Task FinishAsync()
