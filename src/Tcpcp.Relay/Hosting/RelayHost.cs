@@ -84,7 +84,7 @@ internal sealed class RelayHost : IAsyncDisposable
 
     public ServerPool? FindPool(string name) => _pools.GetValueOrDefault(name).Pool;
 
-    /// <summary>Reads the configuration again; sessions are not touched. A fault is in the log, and changes nothing.</summary>
+    /// <summary>Reads the configuration again; sessions are not touched. A fault in the file is in the log, and changes nothing; so is an address that cannot be listened on.</summary>
     public async Task ReloadAsync()
     {
         await _oneReload.WaitAsync();
@@ -147,14 +147,27 @@ internal sealed class RelayHost : IAsyncDisposable
                 listener.Dispose();
         }
 
+        List<string> faults = [];
         foreach (ListenerSettings settings in configuration.Listeners)
-            _listeners.GetOrAdd(settings.Name, _ => new Listener(settings, Open, reason => _log.NotAccepted(settings.Name, reason))).Follow(settings);
+        {
+            try
+            {
+                _listeners.GetOrAdd(settings.Name, _ => new Listener(settings, Open, reason => _log.NotAccepted(settings.Name, reason))).Follow(settings);
+            }
+            catch (IOException e)
+            {
+                faults.Add(e.Message); // the others are followed all the same
+            }
+        }
 
         foreach (string gone in _pools.Keys.Except(configuration.Pools.Select(pool => pool.Name), StringComparer.OrdinalIgnoreCase))
         {
             if (_pools.TryRemove(gone, out (ServerPool Pool, ServerChecks Checks) removed))
                 removed.Checks.Dispose();
         }
+
+        if (faults.Count > 0)
+            throw new IOException(string.Join(' ', faults));
     }
 
     private void Open(Socket client, ListenerPlace place) => _ = _opener.OpenAsync(client, place, _stopping.Token);

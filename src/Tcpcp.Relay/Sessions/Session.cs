@@ -12,7 +12,8 @@ namespace Tcpcp.Relay.Sessions;
 /// </summary>
 internal sealed class Session
 {
-    private const int TurnBytes = 512 << 10;
+    // Of each direction: one that never pauses must not keep the other one waiting.
+    private const int TurnBytes = 256 << 10;
 
     private readonly ISessionOwner _owner;
     private readonly SessionSide _client;
@@ -91,10 +92,10 @@ internal sealed class Session
         _isWaitingForTurn = false;
         if (!_isRunning)
             return;
-        int budget = TurnBytes;
+        int upBudget = TurnBytes, downBudget = TurnBytes;
         long up = 0, down = 0;
-        int clientError = ToServer.Run(Loop.Buffers, ref budget, ref up);
-        int serverError = ToClient.Run(Loop.Buffers, ref budget, ref down);
+        int clientError = ToServer.Run(Loop.Buffers, ref upBudget, ref up);
+        int serverError = ToClient.Run(Loop.Buffers, ref downBudget, ref down);
         if (up + down > 0)
         {
             _lastBytes = Loop.Now;
@@ -108,7 +109,7 @@ internal sealed class Session
             Finish(serverError == Errno.ECONNRESET ? SessionEnd.ServerReset : SessionEnd.ServerUnreachable, isReset: true);
         else if (ToServer.HasEnded && ToClient.HasEnded)
             Finish(ToServer.IsBroken ? SessionEnd.ServerReset : ToClient.IsBroken ? SessionEnd.ClientReset : _cause ?? SessionEnd.ClientClosed, ToServer.IsBroken || ToClient.IsBroken);
-        else if (budget <= 0 && !_isWaitingForTurn)
+        else if ((upBudget <= 0 || downBudget <= 0) && !_isWaitingForTurn)
             WaitForTurn();
     }
 

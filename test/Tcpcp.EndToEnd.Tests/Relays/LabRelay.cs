@@ -43,7 +43,8 @@ internal sealed class LabRelay : IAsyncDisposable
 
     public int Pid => _process!.Pid;
 
-    private string ControlPath => Path.Combine(_directory, "relay.sock");
+    /// <summary>Where commands reach it.</summary>
+    public string ControlPath => Path.Combine(_directory, "relay.sock");
 
     private string ConfigurationFile => Path.Combine(_directory, "relay.json");
 

@@ -66,6 +66,20 @@ public sealed class RelayPassTests(LabCertificates certificates)
     }
 
     [Fact]
+    public async Task The_service_address_follows_its_sessions_and_new_ones_open_there()
+    {
+        await using RelayLab lab = await RelayLab.StartWithEchoAsync(certificates);
+        await lab.Agents.ConverseManyAsync(3, 200_000);
+        IReadOnlyList<JsonElement> reports = await lab.A.JsonAsync(0, "drain", "--to", LabAgent.NameB, "--take-addresses", "--agent", lab.Agents.A.SocketPath);
+        Assert.Equal(3, reports.Count(report => report.TryGetProperty("session", out _)));
+        Assert.Equal($"{lab.Agents.Service}", Assert.Single(reports, report => report.TryGetProperty("address", out JsonElement address) && address.ValueKind == JsonValueKind.String)
+            .GetProperty("address").GetString());
+        await lab.Agents.ConverseManyAsync(2, 200_000);
+        Assert.Equal((0, 5), (await lab.A.SessionsAsync(RelayLab.Listener), await lab.B.SessionsAsync(RelayLab.Listener)));
+        await lab.FinishAsync();
+    }
+
+    [Fact]
     public async Task Some_sessions_go_where_that_many_are_wanted()
     {
         await using RelayLab lab = await RelayLab.StartWithEchoAsync(certificates);

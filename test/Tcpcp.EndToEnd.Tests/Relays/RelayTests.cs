@@ -329,6 +329,25 @@ public sealed class RelayTests
     }
 
     [Fact]
+    public async Task Only_root_its_own_user_and_one_group_may_command_it()
+    {
+        const string Group = "54323";
+        await using RelayHosts lab = await RelayHosts.CreateAsync();
+        lab.Serve(9000);
+        lab.Add("echo", 8000, 9000);
+        lab.Relay.Configuration["control"]!["group"] = Group;
+        await lab.Relay.StartAsync();
+        foreach ((string group, int expected) in (IEnumerable<(string, int)>)[("54399", 1), (Group, 0)])
+        {
+            // Another user who can read all files, wherever the command and the relay's directory are.
+            (int exitCode, string output, string error) = await Command.RunProgramAsync("setpriv", "--reuid", "54321", "--regid", group, "--clear-groups", "--inh-caps", "+dac_read_search",
+                "--ambient-caps", "+dac_read_search", Command.Path, "relay", "set", "echo/s1", "--state", "drain", "--control", lab.Relay.ControlPath);
+            Assert.True(exitCode == expected, output + error);
+            Assert.Equal(expected == 0 ? "drain" : "ready", (await lab.Relay.RowAsync("server", "s1")).GetProperty("state").GetString());
+        }
+    }
+
+    [Fact]
     public async Task A_configuration_is_checked_without_a_start()
     {
         string file = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.json");
