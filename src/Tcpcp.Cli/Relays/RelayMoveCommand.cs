@@ -12,8 +12,8 @@ internal static class RelayMoveCommand
         Passes all sessions of this host's relay to the relay of another host, both connections of each together; those that open meanwhile are passed too.
         A session that cannot move goes on here, and is named.
 
-        With --take-addresses the service addresses follow when all sessions are there (docs/configuration.md, Redirection): new sessions open there, and this host may
-        be switched off. It needs the rights of an operator of the agent.
+        With --take-addresses the service addresses follow when all sessions are there (docs/configuration.md, Redirection), and new sessions open there. Where servers are
+        connected from an address of its own too (source), this host may be switched off then. It needs the rights of an operator of the agent.
 
         Ctrl-C begins no new pass, ends those under way and says what moved. --json prints a line for each session as its outcome is known.
         Exit codes: 0 all passed; 1 some go on here, an address stays, or there was nothing to pass; 2 wrong use; 3 the owner of some is not known yet.
