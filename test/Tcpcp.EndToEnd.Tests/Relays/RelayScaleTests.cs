@@ -59,10 +59,10 @@ public sealed class RelayScaleTests(LabCertificates certificates)
         do
         {
             BinaryPrimitives.WriteInt64LittleEndian(said, ++turn);
-            await socket.SendAsync(said);
+            await socket.SendAsync(said, CancellationToken.None);
             for (int length = 0; length < heard.Length;)
             {
-                int count = await socket.ReceiveAsync(heard.AsMemory(length)).AsTask().WaitAsync(s_limit);
+                int count = await socket.ReceiveAsync(heard.AsMemory(length), CancellationToken.None).AsTask().WaitAsync(s_limit, CancellationToken.None);
                 Assert.NotEqual(0, count);
                 length += count;
             }
@@ -72,7 +72,7 @@ public sealed class RelayScaleTests(LabCertificates certificates)
         }
         while (!stop.IsCancellationRequested);
         socket.Shutdown(SocketShutdown.Send);
-        Assert.Equal(0, await socket.ReceiveAsync(heard).WaitAsync(s_limit));
+        Assert.Equal(0, await socket.ReceiveAsync(heard.AsMemory(), CancellationToken.None).AsTask().WaitAsync(s_limit, CancellationToken.None));
         socket.Dispose();
         return turn;
     }
