@@ -176,7 +176,15 @@ public sealed class RealClientTests(LabCertificates certificates)
         JsonElement end = JsonDocument.Parse(await OutputAsync(iperf)).RootElement.GetProperty("end");
         foreach (string sum in (string[])["sum_received", "sum_received_bidir_reverse"])
             Assert.InRange(end.GetProperty(sum).GetProperty("bytes").GetInt64(), 100L * Some, long.MaxValue);
-        await AssertNothingWasNoticedAsync(lab);
+
+        // At its end iperf3 closes what it has not read all of: its kernel resets that connection, and the relay the server's.
+        await Eventually.True(async () => await lab.A.SessionsAsync(RelayLab.Listener) == 0);
+        int resetByClient = lab.A.Log.Split(": client-reset;").Length - 1;
+        await lab.Agents.AssertNothingIsLeftAsync();
+        AgentLab.AssertClean(await lab.Agents.JudgeAsync());
+        IReadOnlyList<Check.ConnectionReport> atServer = await lab.JudgeServerAsync();
+        Assert.All(atServer.SelectMany(report => report.Findings), finding => Assert.StartsWith("RST ", finding.Message, StringComparison.Ordinal));
+        Assert.InRange(atServer.Sum(report => report.ServiceResets), 0, resetByClient);
     }
 
     [Fact]
