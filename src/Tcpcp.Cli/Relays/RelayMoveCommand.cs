@@ -9,7 +9,7 @@ namespace Tcpcp.Cli.Relays;
 internal static class RelayMoveCommand
 {
     private const string DrainHelp = """
-        Passes all sessions of this host's relay to the relay of another host, both connections of each together; those that open meanwhile are passed too.
+        Passes all sessions of this host's relay to the relay of another host, both connections of each together, and then those that have opened meanwhile.
         A session that cannot move goes on here, and is named.
 
         With --take-addresses the service addresses follow when all sessions are there (docs/configuration.md, Redirection), and new sessions open there. Where servers are

@@ -8,7 +8,7 @@ using Tcpcp.Relay.Sessions;
 namespace Tcpcp.Relay.Passing;
 
 /// <summary>One order to move sessions to another host: a bounded number at a time, each tried once; the rest runs on meanwhile.</summary>
-/// <param name="limit">How many at most; null: all, and those that open while it goes on.</param>
+/// <param name="limit">How many at most; null: all, and then those that have opened meanwhile. Who arrives later stays: there would be no end where clients never cease.</param>
 internal sealed class SessionMoves(RelaySessions sessions, SessionPasses passes, AgentClient agent, string destination, int? limit)
 {
     private const int AtATime = 16;
@@ -30,15 +30,12 @@ internal sealed class SessionMoves(RelaySessions sessions, SessionPasses passes,
     private async Task RunAllAsync(ChannelWriter<MoveProgress> progress, CancellationToken stop)
     {
         HashSet<Session> seen = [];
-        HashSet<Task> underWay = [];
-        while (!stop.IsCancellationRequested)
+        for (int round = 0; round < (limit is null ? 2 : 1); round++)
         {
-            Session[] fresh = [.. sessions.All.Where(session => !seen.Contains(session)).OrderByDescending(session => session.Identity.Accepted)
-                .Take((limit ?? int.MaxValue) - seen.Count)];
-            if (fresh.Length == 0 && underWay.Count == 0)
-                break;
+            Session[] fresh = [.. sessions.All.Where(session => !seen.Contains(session)).OrderByDescending(session => session.Identity.Accepted).Take(limit ?? int.MaxValue)];
             seen.UnionWith(fresh);
             Interlocked.Add(ref _total, fresh.Length);
+            HashSet<Task> underWay = [];
             foreach (Session session in fresh)
             {
                 if (stop.IsCancellationRequested)
@@ -48,11 +45,8 @@ internal sealed class SessionMoves(RelaySessions sessions, SessionPasses passes,
                 underWay.Add(PassAsync(session, progress));
             }
 
-            if (underWay.Count > 0)
-                underWay.Remove(await Task.WhenAny(underWay)); // others may have opened
+            await Task.WhenAll(underWay);
         }
-
-        await Task.WhenAll(underWay);
     }
 
     private async Task PassAsync(Session session, ChannelWriter<MoveProgress> progress)
