@@ -38,9 +38,11 @@ pack_debian() {
     put 755 "$tcpcp" usr/bin/tcpcp
     put 644 packaging/tcpcp-agent.service usr/lib/systemd/system/tcpcp-agent.service
     put 644 packaging/tcpcp-receive@.service usr/lib/systemd/system/tcpcp-receive@.service
+    put 644 packaging/tcpcp-relay.service usr/lib/systemd/system/tcpcp-relay.service
     put 644 packaging/agent.json.example etc/tcpcp/agent.json.example
+    put 644 packaging/relay.json.example etc/tcpcp/relay.json.example
     mkdir -p "$staging/etc/tcpcp/receivers"
-    for file in README.md docs/*.md; do put 644 "$file" "usr/share/doc/tcpcp/$file"; done
+    for file in README.md docs/*.md docs/*.json; do put 644 "$file" "usr/share/doc/tcpcp/$file"; done
     put 644 packaging/debian/README.Debian usr/share/doc/tcpcp/README.Debian
     put 644 LICENSE usr/share/doc/tcpcp/copyright
     put 644 CHANGELOG.md usr/share/doc/tcpcp/changelog

@@ -6,7 +6,7 @@ man_pages() {
     # The commands stand below "Commands:", indented by two blanks.
     "$tcpcp" --help | sed -n '/^Commands:/,$s/^  \([a-z][a-z]*\).*/\1/p' | while read -r command; do
         section=1
-        [ "$command" = agent ] && section=8
+        case $command in agent | relay) section=8 ;; esac
         man_page "$@" "$command" $section >"$directory/man$section/tcpcp-$command.$section"
     done
 }

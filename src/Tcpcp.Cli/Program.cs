@@ -8,11 +8,12 @@ using Tcpcp.Cli.Completions;
 using Tcpcp.Cli.Connections;
 using Tcpcp.Cli.Demo;
 using Tcpcp.Cli.Doctor;
+using Tcpcp.Cli.Relays;
 using Tcpcp.Cli.Save;
 using Tcpcp.Samples.FileServer;
 
 // These know themselves what a signal means: what is under way ends, however long it takes.
-Command agent = AgentCommand.Create(), pass = PassCommand.Create(), drain = DrainCommand.Create();
+Command agent = AgentCommand.Create(), pass = PassCommand.Create(), drain = DrainCommand.Create(), relay = RelayCommand.Create();
 RootCommand root = new("Passes live TCP connections from one host to another while the peer notices nothing.")
 {
     DoctorCommand.Create(),
@@ -26,6 +27,7 @@ RootCommand root = new("Passes live TCP connections from one host to another whi
     drain,
     ResolveCommand.Create(),
     StatusCommand.Create(),
+    relay,
     CheckCommand.Create(),
     CertificateCommand.Create(),
     DemoCommand.Create(),
@@ -39,7 +41,7 @@ ParseResult parsed = root.Parse(args);
 if (parsed.Action is not ParseErrorAction) // to complete a line is no wrong use, however wrong the line still is
 {
     InvocationConfiguration invocation = new() { EnableDefaultExceptionHandler = false };
-    if (parsed.CommandResult.Command is { } command && (command == agent || command == pass || command == drain))
+    if (parsed.CommandResult.Command is { } command && (command == agent || command == pass || command == drain || command == relay || command.Name is "drain" or "rebalance"))
         invocation.ProcessTerminationTimeout = null;
     try
     {

@@ -8,12 +8,13 @@ using Tcpcp.Agent.Passing;
 using Tcpcp.Agent.PeerRoutes;
 using Tcpcp.Agent.Policy;
 using Tcpcp.Agent.Redirection;
+using Tcpcp.Configuration;
 using Tcpcp.Core;
 using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Agent.Hosting;
 
-/// <summary>What an agent is told by its operator: one JSON file. The keys are in <see cref="ConfigurationKey.All"/>.</summary>
+/// <summary>What an agent is told by its operator: one JSON file. The keys are in <see cref="AgentKeys.All"/>.</summary>
 internal sealed record AgentConfiguration
 {
     public const string Takeover = "takeover";
@@ -106,7 +107,7 @@ internal sealed record AgentConfiguration
     /// <exception cref="ConfigurationException">A key's value makes no sense.</exception>
     public static AgentConfiguration Read(IConfiguration configuration)
     {
-        ConfigurationReader reader = new(configuration);
+        ConfigurationReader reader = new(configuration, AgentKeys.Known);
         reader.RequireKnownKeys();
         AgentConfiguration read = new()
         {

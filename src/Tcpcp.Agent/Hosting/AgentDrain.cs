@@ -12,7 +12,7 @@ namespace Tcpcp.Agent.Hosting;
 /// <summary>
 /// One drain: its passes are begun as fast as the operator allows, a bounded number of connections is under way at a time, and the rest runs on meanwhile. What cannot
 /// be passed goes on where it was, and is told by name; of connections that the application has passed together and one of which cannot be, the others are tried again
-/// one by one.
+/// one by one, unless the application says that they belong together.
 /// </summary>
 internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposable
 {
@@ -141,7 +141,7 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
         {
             await foreach (WantedOutcome outcome in PassAsync(part.Application, part.Connections, stop))
             {
-                if (outcome is { Count: > 1, Connections.Count: > 0 } && MayBeOneOfThem(outcome.Result) && !stop.IsCancellationRequested)
+                if (outcome is { Count: > 1, Connections.Count: > 0, IsInseparable: false } && MayBeOneOfThem(outcome.Result) && !stop.IsCancellationRequested)
                 {
                     again.AddRange(outcome.Connections);
                     Interlocked.Add(ref _total, outcome.Connections.Count - outcome.Count); // the others have ended

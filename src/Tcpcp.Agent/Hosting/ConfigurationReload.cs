@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Tcpcp.Configuration;
 
 namespace Tcpcp.Agent.Hosting;
 

@@ -3,6 +3,8 @@ using Tcpcp.Agent.Gateways;
 using Tcpcp.Agent.PeerRoutes;
 using Tcpcp.Agent.Policy;
 using Tcpcp.Agent.Redirection;
+using Tcpcp.Configuration;
+using Tcpcp.Core;
 using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Agent.Hosting;

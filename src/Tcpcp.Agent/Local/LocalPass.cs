@@ -84,7 +84,7 @@ internal sealed class LocalPass(LocalSession session, ulong request, PassConnect
             socket.Dispose();
         ended(this);
         session.Post(LocalMessages.Passed(request, _note?.Pass, result));
-        wanted?.Conclude(names, sockets.Count, destination, result);
+        wanted?.Conclude(names, sockets.Count, destination, result, order.Inseparable);
     }
 
     private PassRequest NewRequest() => new()

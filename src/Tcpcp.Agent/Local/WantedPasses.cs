@@ -20,4 +20,5 @@ internal sealed record WantedPasses
 /// <param name="Connections">Its connections, but for those that had ended when it began.</param>
 /// <param name="Count">How many connections it was admitted with.</param>
 /// <param name="Total">Connections that the application will pass, as far as it has said.</param>
-internal readonly record struct WantedOutcome(IReadOnlyList<FourTuple> Connections, int Count, string Destination, PassResult Result, int Total);
+/// <param name="IsInseparable">The application does not pass them one by one.</param>
+internal readonly record struct WantedOutcome(IReadOnlyList<FourTuple> Connections, int Count, string Destination, PassResult Result, int Total, bool IsInseparable);

@@ -52,12 +52,12 @@ internal sealed class WantedQuestion(
         return await wanted.AdmitAsync(connections, either.Token);
     }
 
-    public void Conclude(IReadOnlyList<FourTuple> connections, int count, string destination, PassResult result)
+    public void Conclude(IReadOnlyList<FourTuple> connections, int count, string destination, PassResult result, bool isInseparable)
     {
         lock (_lock)
         {
             _concluded++;
-            _outcomes.Writer.TryWrite(new WantedOutcome(connections, count, destination, result, Math.Max(_expectedConnections, _begunConnections)));
+            _outcomes.Writer.TryWrite(new WantedOutcome(connections, count, destination, result, Math.Max(_expectedConnections, _begunConnections), isInseparable));
         }
 
         CompleteIfDone();

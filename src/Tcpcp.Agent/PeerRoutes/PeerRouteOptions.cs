@@ -1,5 +1,4 @@
 using System.Net;
-using Tcpcp.Agent.Policy;
 using Tcpcp.Agent.Redirection;
 using Tcpcp.Core;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Tcpcp.Agent.Link;
+using Tcpcp.Core;
 
 namespace Tcpcp.Agent.Policy;
 

@@ -8,6 +8,7 @@ using Tcpcp.Agent.Gateways;
 using Tcpcp.Agent.Hosting;
 using Tcpcp.Agent.Link;
 using Tcpcp.Agent.PeerRoutes;
+using Tcpcp.Configuration;
 using Tcpcp.Linux.Processes;
 using Tcpcp.Linux.UnixSockets;
 

@@ -37,6 +37,15 @@ internal static unsafe partial class RawSocket
             throw KernelException.Last("connect", endPoint.ToString());
     }
 
+    /// <summary>Begins to connect a socket that does not wait.</summary>
+    /// <returns>0: it is connected; else the error number, <see cref="Errno.EINPROGRESS"/> while the outcome is open.</returns>
+    public static int BeginConnect(SafeHandle socket, IPEndPoint endPoint, bool ipv6)
+    {
+        byte* address = stackalloc byte[SockaddrIn6Bytes];
+        uint length = Write(endPoint, ipv6, new Span<byte>(address, SockaddrIn6Bytes));
+        return connect(socket, address, length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
+
     /// <summary>Closes the sending side: the FIN stands after all that was written. In repair mode with the send queue selected it counts as sent.</summary>
     /// <exception cref="KernelException">The connection has ended (ENOTCONN).</exception>
     public static void ShutDownSending(SafeHandle socket)

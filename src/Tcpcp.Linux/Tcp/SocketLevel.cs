@@ -56,11 +56,14 @@ internal static class IpOption
     public const int IP_TOS = 1;
     public const int IP_TTL = 2;
     public const int IP_OPTIONS = 4;
+    public const int IP_FREEBIND = 15;
     public const int IP_TRANSPARENT = 19;
+    public const int IP_BIND_ADDRESS_NO_PORT = 24;
     public const int IPV6_2292PKTOPTIONS = 6;
     public const int IPV6_UNICAST_HOPS = 16;
     public const int IPV6_V6ONLY = 26;
     public const int IPV6_HOPLIMIT = 52;
     public const int IPV6_TCLASS = 67;
     public const int IPV6_TRANSPARENT = 75;
+    public const int IPV6_FREEBIND = 78;
 }

@@ -32,7 +32,10 @@ internal sealed class OutgoingPasses : IDisposable
         {
             lock (_lock)
                 _passes[request] = pass;
-            PassConnections message = new() { Application = order.Application, Destination = order.Destination, Epoch = EpochOf(order), Wanted = wanted };
+            PassConnections message = new()
+            {
+                Application = order.Application, Destination = order.Destination, Epoch = EpochOf(order), Wanted = wanted, Inseparable = order.IsInseparable,
+            };
             if (!await connection.PostAsync(new LocalMessage { Request = request, Pass = message }, cancellationToken, HandlesOf(order)))
                 await pass.ConcludeAsync(Interrupted);
             using (cancellationToken.Register(() => connection.Channel.TryPost(new LocalMessage { Request = request, Cancel = new CancelPass() })))

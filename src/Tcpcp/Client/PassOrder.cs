@@ -18,6 +18,10 @@ public sealed record PassOrder
     /// What earlier passes of the same sockets have used, the client knows.</summary>
     public ulong Epoch { get; init; }
 
+    /// <summary>The connections belong together, as the two of a relay's session do. Where one of them cannot be passed, an operator's drain does not ask for the others by
+    /// themselves. Default false.</summary>
+    public bool IsInseparable { get; init; }
+
     /// <summary>Stops reading and writing at a boundary of the program's choice and gives its state, 16 MiB at most. Called once, when the destination is
     /// ready; the agent waits 2 s unless it is configured otherwise.</summary>
     public required Func<CancellationToken, ValueTask<ReadOnlyMemory<byte>>> QuiesceAsync { get; init; }

@@ -1,4 +1,4 @@
-using Tcpcp.Agent.Gateways;
+using Tcpcp.Core;
 using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.Agent.Tests.Gateways;

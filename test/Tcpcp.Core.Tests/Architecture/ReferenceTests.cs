@@ -11,14 +11,15 @@ public class ReferenceTests
         ["Tcpcp.Core"] = [],
         ["Tcpcp.Linux"] = ["Tcpcp.Core"],
         ["Tcpcp"] = ["Tcpcp.Core", "Tcpcp.Linux"],
-        ["Tcpcp.Agent"] = ["Tcpcp.Core", "Tcpcp.Linux", "Tcpcp"],
-        ["Tcpcp.Relay"] = ["Tcpcp.Core", "Tcpcp.Linux", "Tcpcp"], // not Agent
+        ["Tcpcp.Configuration"] = [],
+        ["Tcpcp.Agent"] = ["Tcpcp.Core", "Tcpcp.Linux", "Tcpcp", "Tcpcp.Configuration"],
+        ["Tcpcp.Relay"] = ["Tcpcp.Core", "Tcpcp.Linux", "Tcpcp", "Tcpcp.Configuration"], // not Agent
         ["Tcpcp.AspNetCore"] = ["Tcpcp.Core", "Tcpcp.Linux", "Tcpcp"], // not Agent
         ["Tcpcp.Check"] = ["Tcpcp.Core"],
         ["Tcpcp.Lab"] = ["Tcpcp.Core", "Tcpcp.Linux"],
         ["Tcpcp.Cli"] =
         [
-            "Tcpcp.Core", "Tcpcp.Linux", "Tcpcp", "Tcpcp.Agent", "Tcpcp.Relay", "Tcpcp.AspNetCore", "Tcpcp.Check", "Tcpcp.Lab", "FileServer",
+            "Tcpcp.Core", "Tcpcp.Linux", "Tcpcp", "Tcpcp.Configuration", "Tcpcp.Agent", "Tcpcp.Relay", "Tcpcp.AspNetCore", "Tcpcp.Check", "Tcpcp.Lab", "FileServer",
         ],
     };
 

@@ -175,7 +175,7 @@ internal sealed class AgentLab : IAsyncDisposable
     }
 
     /// <summary>A host that takes no part.</summary>
-    public Host AddHost(string name, string address) => _lab.AddHost(name, address);
+    public Host AddHost(string name, params IReadOnlyList<string> addresses) => _lab.AddHost(name, addresses);
 
     /// <summary>Connects the peer to the echo server; returns when bytes have come back.</summary>
     public async Task<EchoConversation> ConverseAsync(int bytesPerSecond = 2_000_000, int port = Port)
@@ -289,11 +289,12 @@ internal sealed class AgentLab : IAsyncDisposable
     }
 
     /// <summary>What the peer saw.</summary>
-    public async Task<IReadOnlyList<ConnectionReport>> JudgeAsync()
+    /// <param name="dscpMayChange">See <see cref="JudgeOptions.DscpMayChange"/>.</param>
+    public async Task<IReadOnlyList<ConnectionReport>> JudgeAsync(bool dscpMayChange = false)
     {
         await _capture.StopAsync();
         Assert.Equal(0, _capture.Drops);
-        CaptureReport report = CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = Family == ServiceFamily.IPv6 ? _peer.IPv6 : _peer.IPv4, IsStrict = true });
+        CaptureReport report = CaptureJudge.Judge(_capture.Path, new JudgeOptions { Peer = Family == ServiceFamily.IPv6 ? _peer.IPv6 : _peer.IPv4, IsStrict = true, DscpMayChange = dscpMayChange });
         Assert.Equal([], report.Holes);
         return report.Connections;
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using Tcpcp.Agent.Hosting;
+using Tcpcp.Configuration;
 using Tcpcp.Core.Tests.Architecture;
 
 namespace Tcpcp.EndToEnd.Tests.Agents;
@@ -15,9 +16,9 @@ public sealed class ConfigurationTests : IDisposable
 
     private readonly string _file = Path.GetTempFileName();
 
-    public static TheoryData<string> Required => [.. ConfigurationKey.All.Where(key => key.Default.Length == 0).Select(key => Example(key.Name))];
+    public static TheoryData<string> Required => [.. AgentKeys.All.Where(key => key.Default.Length == 0).Select(key => Example(key.Name))];
 
-    public static TheoryData<string> WithDefault => [.. ConfigurationKey.All
+    public static TheoryData<string> WithDefault => [.. AgentKeys.All
         .Where(key => key.Default.Length > 0 && key.Default != ConfigurationKey.None && !key.Default.Contains(' ', StringComparison.Ordinal)).Select(key => key.Name)];
 
     [Fact]
@@ -35,7 +36,7 @@ public sealed class ConfigurationTests : IDisposable
         }
 
         Assert.True(document[begin..end] == printed, $"""
-            The table in {Document} is not that of {nameof(ConfigurationKey)} any more. Print it anew and read the difference:
+            The table in {Document} is not that of {nameof(AgentKeys)} any more. Print it anew and read the difference:
             {Switch}=1 dotnet run --project test/Tcpcp.EndToEnd.Tests -- -class {typeof(ConfigurationTests).FullName}
             """);
     }
@@ -61,7 +62,7 @@ public sealed class ConfigurationTests : IDisposable
         if (key == "redirection")
             configuration.Remove(key);
         object?[] without = Values(configuration);
-        Set(configuration, Example(key), ConfigurationKey.All.Single(one => one.Name == key).Default);
+        Set(configuration, Example(key), AgentKeys.All.Single(one => one.Name == key).Default);
         Assert.Equal(without, Values(configuration));
     }
 
@@ -175,7 +176,7 @@ public sealed class ConfigurationTests : IDisposable
     private static string Print()
     {
         StringBuilder table = new();
-        foreach (ConfigurationKey key in ConfigurationKey.All)
+        foreach (ConfigurationKey key in AgentKeys.All)
         {
             string otherwise = key.Default.Length == 0 ? "must be there"
                 : key.Default == ConfigurationKey.None || key.Default.Contains(' ', StringComparison.Ordinal) ? key.Default : $"`{key.Default}`";

@@ -172,6 +172,33 @@ public sealed class DrainCommandTests(LabCertificates certificates)
         await lab.FinishAsync();
     }
 
+    [Fact]
+    public async Task Connections_that_belong_together_are_tried_once_and_all_stay_if_one_cannot_go()
+    {
+        await using AgentLab lab = await AgentLab.StartAsync(certificates);
+        await using EchoApplication a = await EchoApplication.StartAsync(lab.A, EchoApplication.Name, AgentLab.Port);
+        await using EchoApplication b = await EchoApplication.StartAsync(lab.B, EchoApplication.Name);
+        IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(2, BytesPerSecond);
+        (a.GroupSize, a.IsInseparable) = (2, true);
+        int asked = 0;
+        b.Objection = "There is no room.";
+        b.Examining = () =>
+        {
+            Interlocked.Increment(ref asked);
+            return Task.CompletedTask;
+        };
+
+        IReadOnlyList<JsonElement> reports = await lab.A.JsonAsync(1, "drain", "--to", LabAgent.NameB);
+        Assert.Equal(Names(conversations), Names(reports, "RefusedByApplication"));
+        Assert.Equal((1, 2, 0), (asked, a.Count, b.Count));
+        Assert.Equal((2, 2), (reports[^1].GetProperty("done").GetInt32(), reports[^1].GetProperty("total").GetInt32()));
+
+        b.Objection = null;
+        Assert.Equal(Names(conversations), Names(await lab.A.JsonAsync(0, "drain", "--to", LabAgent.NameB), "None"));
+        Assert.Equal((0, 2), (a.Count, b.Count));
+        await lab.FinishAsync();
+    }
+
     private static IEnumerable<string> Names(IEnumerable<EchoConversation> conversations) =>
         conversations.Select(conversation => $"{conversation.Connection}").Order(StringComparer.Ordinal);
 

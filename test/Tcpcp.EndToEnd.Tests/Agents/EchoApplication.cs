@@ -36,6 +36,9 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
     /// <summary>How many connections it passes together.</summary>
     public int GroupSize { get; set; } = 1;
 
+    /// <summary>Whether those that it passes together belong together.</summary>
+    public bool IsInseparable { get; set; }
+
     /// <summary>What it gives along with connections that go.</summary>
     public ReadOnlyMemory<byte> State { get; set; }
 
@@ -93,6 +96,7 @@ internal sealed class EchoApplication : IConnectionReceiver, IAsyncDisposable
         {
             Sockets = [.. group.Select(one => one.Key)],
             Application = _name,
+            IsInseparable = IsInseparable,
             Epoch = group.Max(one => one.Value.Epoch),
             QuiesceAsync = async _ =>
             {

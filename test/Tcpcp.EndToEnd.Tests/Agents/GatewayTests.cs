@@ -3,6 +3,7 @@ using System.Text.Json;
 using Tcpcp.Agent.Gateways;
 using Tcpcp.Agent.Link;
 using Tcpcp.Agent.Redirection;
+using Tcpcp.Core;
 using Tcpcp.Linux.Switching;
 
 namespace Tcpcp.EndToEnd.Tests.Agents;

@@ -257,14 +257,15 @@ internal sealed class LabAgent : IAsyncDisposable
     private ChildProcess StartProcess(string program, IReadOnlyList<string> arguments, ChildOptions? options = null) =>
         ChildProcess.Start("setpriv", ["--pdeathsig", "KILL", program, .. arguments], options, Host.Thread);
 
-    private static async Task UntilReadyAsync(Socket systemd, ChildProcess process)
+    /// <summary>Returns when a program has told systemd, which is that socket, that it is ready.</summary>
+    public static async Task UntilReadyAsync(Socket systemd, ChildProcess process)
     {
         byte[] datagram = new byte[4096];
         while (true)
         {
             Task<int> said = systemd.ReceiveAsync(datagram);
             if (await Task.WhenAny(said, process.Exit).WaitAsync(s_limit) != said)
-                throw new InvalidOperationException($"The agent has ended with {await process.Exit}: {process.Output!.Text}{process.ErrorOutput!.Text}");
+                throw new InvalidOperationException($"It has ended with {await process.Exit}: {process.Output!.Text}{process.ErrorOutput!.Text}");
             if (Encoding.UTF8.GetString(datagram, 0, await said).Split('\n').Contains("READY=1"))
                 return;
         }

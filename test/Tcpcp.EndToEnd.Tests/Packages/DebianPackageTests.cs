@@ -12,11 +12,12 @@ public sealed class DebianPackageTests(BuiltPackages packages)
         inside one getent group tcpcp
         echo -- the command, its pages, its units, its completions
         inside one tcpcp cert authority --out /tmp/authority
-        inside one man --warnings --pager=cat tcpcp tcpcp-dump tcpcp-agent 2>warnings >pages
+        inside one man --warnings --pager=cat tcpcp tcpcp-dump tcpcp-agent tcpcp-relay 2>warnings >pages
         cat warnings; [ ! -s warnings ]
         grep -q 'dump <CONNECTION>' pages; grep -q -- '--passphrase-file <FILE>' pages; grep -q 'Runs the agent of this host' pages
         for command in $(inside one tcpcp --help | sed -n '/^Commands:/,$s/^  \([a-z][a-z]*\).*/\1/p'); do ls one/root/usr/share/man/man[18]/tcpcp-$command.[18].gz >/dev/null; done
         inside one systemd-analyze verify /usr/lib/systemd/system/tcpcp-agent.service 2>&1 | tee verified; [ ! -s verified ]
+        inside one systemd-analyze verify /usr/lib/systemd/system/tcpcp-relay.service 2>&1 | tee verified; [ ! -s verified ]
         inside one systemd-analyze verify tcpcp-receive@x.service 2>&1 | tee verified; [ ! -s verified ]
         inside one bash -c 'source /usr/share/bash-completion/completions/tcpcp; complete -p tcpcp'
         echo -- the example can be used as it is, but for the certificates and the interface

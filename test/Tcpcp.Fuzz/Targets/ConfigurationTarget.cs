@@ -1,5 +1,6 @@
 using System.Text;
 using Tcpcp.Agent.Hosting;
+using Tcpcp.Configuration;
 
 namespace Tcpcp.Fuzz.Targets;
 
@@ -14,7 +15,7 @@ internal sealed class ConfigurationTarget : FuzzTarget
 
     public override IReadOnlyList<byte[]> Tokens =>
     [
-        .. ConfigurationKey.All.SelectMany(key => key.Name.Split(':')).Distinct(StringComparer.Ordinal).Select(part => $"\"{part}\": ").Concat(
+        .. AgentKeys.All.SelectMany(key => key.Name.Split(':')).Distinct(StringComparer.Ordinal).Select(part => $"\"{part}\": ").Concat(
         [
             "\"gateway\"", "\"peer-route\"", "\"forward\"", "\"hook\"", "\"vxlan\"", "\"::\"", "\"::ffff:192.0.2.1\"", "\"fe80::1%eth0\"", "\"192.0.2.0/24\"", "\"[::1]:7300\"", "\"30ms\"",
             "\"1e300s\"", "\"-1h\"", "\"NaNs\"", "\"Infinityh\"", "1e999", "-1", "4294967296", "true", "null", "[]", "{}", "\"\"", "\"*\"", "{\"a\":", ",", "]", "}", "/*", "//", "\\u0000", "\"0-65535\"",

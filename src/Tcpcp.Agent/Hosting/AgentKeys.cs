@@ -1,17 +1,10 @@
+using Tcpcp.Configuration;
+
 namespace Tcpcp.Agent.Hosting;
 
-/// <summary>A key of the agent's configuration, as docs/configuration.md has it.</summary>
-/// <param name="Name">With colons between its parts; <c>*</c> stands for a name of the operator's choice.</param>
-/// <param name="Default">As it would be written; empty: the key must be there; "none": there need not be a value.</param>
-/// <param name="Meaning">What it is, with the unit.</param>
-/// <param name="Danger">What can go wrong by another value; empty if nothing much.</param>
-internal sealed record ConfigurationKey(string Name, string Default, string Meaning, string Danger = "")
+/// <summary>The keys of the agent's configuration, as docs/configuration.md has them.</summary>
+internal static class AgentKeys
 {
-    public const string None = "none";
-
-    /// <summary>Whether it may have several values.</summary>
-    public bool IsList { get; init; }
-
     /// <summary>Every key there is.</summary>
     public static IReadOnlyList<ConfigurationKey> All { get; } =
     [
@@ -83,18 +76,6 @@ internal sealed record ConfigurationKey(string Name, string Default, string Mean
         new("log-level", "information", "trace, debug, information, warning, error or critical."),
     ];
 
-    /// <summary>The key that a name in a file stands for; null if there is none.</summary>
-    public static ConfigurationKey? Find(string name)
-    {
-        string[] parts = name.Split(':');
-        return All.FirstOrDefault(key => Matches(key.Name.Split(':'), key.IsList, parts));
-    }
-
-    /// <summary>Whether there are keys inside this one.</summary>
-    public static bool HasSection(string name) => All.Any(key => key.Name.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase));
-
-    // A list's elements have numbers below its key.
-    private static bool Matches(string[] key, bool isList, string[] parts) =>
-        (parts.Length == key.Length || (isList && parts.Length == key.Length + 1 && int.TryParse(parts[^1], out _)))
-        && key.Zip(parts).All(pair => pair.First == "*" || pair.First.Equals(pair.Second, StringComparison.OrdinalIgnoreCase));
+    /// <summary>With the page that explains them.</summary>
+    public static ConfigurationKeys Known { get; } = new(All, "docs/configuration.md");
 }

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Tcpcp.Agent.Gateways;
+namespace Tcpcp.Core;
 
 /// <summary>
 /// Which backend gets what opens: a Maglev table. It depends on the names of the backends alone, so two gateways have the same; each has about as many slots as the

@@ -2,28 +2,28 @@ using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Configuration;
 
-namespace Tcpcp.Agent.Hosting;
+namespace Tcpcp.Configuration;
 
 /// <summary>Reads values of a configuration by their keys; every fault names the key.</summary>
-internal sealed class ConfigurationReader(IConfiguration configuration)
+internal sealed class ConfigurationReader(IConfiguration configuration, ConfigurationKeys keys)
 {
     private static readonly (string Suffix, double Seconds)[] s_units = [("ms", 0.001), ("us", 0.000001), ("s", 1), ("m", 60), ("h", 3600)];
 
-    /// <exception cref="ConfigurationException">There is a key that no agent knows.</exception>
+    /// <exception cref="ConfigurationException">There is a key that the program does not know.</exception>
     public void RequireKnownKeys()
     {
         foreach ((string name, string? value) in configuration.AsEnumerable())
         {
             // A list that is empty has an empty value: "policy": [].
-            if (value is not null && ConfigurationKey.Find(name) is null && !(value.Length == 0 && ConfigurationKey.HasSection(name)))
-                throw new ConfigurationException(name, "there is no such key. See docs/configuration.md for those that there are.");
+            if (value is not null && keys.Find(name) is null && !(value.Length == 0 && keys.HasSection(name)))
+                throw new ConfigurationException(name, $"there is no such key. See {keys.Document} for those that there are.");
         }
     }
 
     public string? Find(string key) => configuration[key] is { Length: > 0 } value ? value : null;
 
     public string Text(string key, string? otherwise = null) =>
-        Find(key) ?? otherwise ?? throw new ConfigurationException(key, "a value is needed. See docs/configuration.md.");
+        Find(key) ?? otherwise ?? throw new ConfigurationException(key, $"a value is needed. See {keys.Document}.");
 
     public bool Flag(string key, bool otherwise) => Find(key) is not { } text ? otherwise
         : bool.TryParse(text, out bool value) ? value : throw new ConfigurationException(key, $"'{text}' is neither true nor false.");

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Tcpcp.Agent.Policy;
+namespace Tcpcp.Core;
 
 /// <summary>A range of addresses of one family. IPv4-mapped addresses count as IPv4.</summary>
 internal readonly record struct AddressRange(IPNetwork Network)

@@ -1,6 +1,6 @@
-namespace Tcpcp.Agent.Hosting;
+namespace Tcpcp.Configuration;
 
-/// <summary>A key of the agent's configuration has no value that makes sense. The message names the key and says what to do.</summary>
+/// <summary>A key of a configuration has no value that makes sense. The message names the key and says what to do.</summary>
 internal sealed class ConfigurationException(string key, string message, Exception? inner = null) : Exception($"{key}: {message}", inner)
 {
     public string Key => key;
