@@ -28,7 +28,7 @@ public sealed class DebianPackageTests(BuiltPackages packages)
         inside one dpkg --verify tcpcp
         inside one dpkg --no-triggers --remove tcpcp
         ! inside one sh -c 'command -v tcpcp'
-        [ "$(cd one/root/etc/tcpcp; find . -type f)" = ./agent.json.example ]
+        [ "$(cd one/root/etc/tcpcp; find . -type f | sort | xargs)" = "./agent.json.example ./relay.json.example" ]
         inside one dpkg --no-triggers --purge tcpcp
         [ ! -e one/root/etc/tcpcp ]
         ! inside one getent group tcpcp
