@@ -7,7 +7,7 @@ using Tcpcp.Lab;
 namespace Tcpcp.EndToEnd.Tests.Agents;
 
 /// <summary><c>tcpcp drain --take-addresses</c>: connection by connection while the address stays, and the address at the end.</summary>
-[Collection("many descriptors")] // one after the other
+[Collection(HeavyTests.Name)]
 public sealed class AddressMoveTests(LabCertificates certificates)
 {
     private const int BytesPerSecond = 100_000;

@@ -10,7 +10,7 @@ namespace Tcpcp.EndToEnd.Tests.Agents;
 /// Thousands of connections and of passes: nothing is left of them, and what is slow or full at one host harms nothing. <c>./test.sh --limits</c> takes 9,000
 /// connections there and back 20 times, and makes 10,000 passes one after another.
 /// </summary>
-[Collection("many descriptors")]
+[Collection(HeavyTests.Name)]
 public sealed class LimitsTests(LabCertificates certificates, ITestOutputHelper output)
 {
     private const int Frozen = 32; // limits:frozen

@@ -8,7 +8,7 @@ namespace Tcpcp.EndToEnd.Tests.Chaos;
 /// death explains may end. <c>./test.sh --chaos MINUTES</c> runs it for so long (<c>TCPCP_CHAOS_MINUTES</c>), with a seed of its own or with <c>TCPCP_CHAOS_SEED</c>,
 /// which repeats a run; else two short runs are made.
 /// </summary>
-[Collection("many descriptors")] // one after the other
+[Collection(HeavyTests.Name)]
 public sealed class ChaosTests(LabCertificates certificates, ITestOutputHelper output)
 {
     private static readonly TimeSpan s_short = TimeSpan.FromSeconds(8);

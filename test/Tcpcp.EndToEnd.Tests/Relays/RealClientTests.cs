@@ -9,6 +9,7 @@ using Tcpcp.Linux.Processes;
 namespace Tcpcp.EndToEnd.Tests.Relays;
 
 /// <summary>Real clients and real servers, unchanged: their sessions go to another host and back in the middle of their work, and neither end notices.</summary>
+[Collection(HeavyTests.Name)]
 public sealed class RealClientTests(LabCertificates certificates)
 {
     private const int ServerPort = 9000;

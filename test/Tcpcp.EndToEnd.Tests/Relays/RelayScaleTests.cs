@@ -10,6 +10,7 @@ namespace Tcpcp.EndToEnd.Tests.Relays;
 /// A relay with many sessions is drained while new ones arrive without pause. TCPCP_TEST_RELAY_SESSIONS says how many, a tenth of which arrive each second besides:
 /// 2000 on a machine that does nothing else.
 /// </summary>
+[Collection(HeavyTests.Name)]
 public sealed class RelayScaleTests(LabCertificates certificates)
 {
     private const int MessageBytes = 64;
