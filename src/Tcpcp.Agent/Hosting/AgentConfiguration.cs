@@ -87,22 +87,7 @@ internal sealed record AgentConfiguration
 
     /// <summary>Reads and validates a file.</summary>
     /// <exception cref="ConfigurationException">It is not there, no JSON, or a key's value makes no sense.</exception>
-    public static AgentConfiguration Read(string path)
-    {
-        try
-        {
-            using FileStream file = File.OpenRead(path);
-            return Read(new ConfigurationBuilder().AddJsonStream(file).Build());
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigurationException(path, $"the file cannot be read: {e.Message}", e);
-        }
-        catch (Exception e) when (e is FormatException or InvalidDataException or System.Text.Json.JsonException)
-        {
-            throw new ConfigurationException(path, $"the file is not a JSON object: {e.InnerException?.Message ?? e.Message}", e);
-        }
-    }
+    public static AgentConfiguration Read(string path) => ConfigurationFile.Read(path, Read);
 
     /// <exception cref="ConfigurationException">A key's value makes no sense.</exception>
     public static AgentConfiguration Read(IConfiguration configuration)
