@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Tcpcp.Core;
 using Tcpcp.Gate;
 using Tcpcp.Linux;
+using Tcpcp.Linux.Netlink;
 using Tcpcp.Linux.Packets;
 using Tcpcp.Linux.Tcp;
 using Tcpcp.Restore;
@@ -66,6 +67,7 @@ public sealed class DormantConnection : IDisposable
         {
             SnapshotValidator.ThrowIfInvalid(snapshot);
             closed = gate.Close(snapshot.Connection);
+            SolicitNextHop(snapshot.Connection);
             DormantConnection dormant = Restore(snapshot, gate, slot: 0, stoodStillSince, keepsEcn: keepsEcn);
             dormant._ownsGate = true;
             return dormant;
@@ -76,6 +78,20 @@ public sealed class DormantConnection : IDisposable
                 gate.Open(snapshot.Connection);
             gate.Dispose();
             throw;
+        }
+    }
+
+    // Before the connection lives: its first packets would wait for the neighbour's link-layer address, and be overtaken by later ones.
+    private static void SolicitNextHop(FourTuple connection)
+    {
+        try
+        {
+            using RouteNetlink route = RouteNetlink.Open();
+            route.Solicit(connection.Peer.Address, connection.Local.Address);
+        }
+        catch (KernelException)
+        {
+            // The first packet asks.
         }
     }
 

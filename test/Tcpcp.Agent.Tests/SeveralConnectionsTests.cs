@@ -1,6 +1,8 @@
+using System.Net.NetworkInformation;
 using Tcpcp.Agent.Passing;
 using Tcpcp.Agent.Tests.Conversations;
 using Tcpcp.Check;
+using Tcpcp.Linux.Netlink;
 using static Tcpcp.Agent.Tests.Conversations.ConversationLab;
 
 namespace Tcpcp.Agent.Tests;
@@ -42,6 +44,23 @@ public sealed class SeveralConnectionsTests
         }
 
         Assert.True(lab.HasStep(B, $"Destination:{nameof(PassAction.Undone)}"), lab.Log(B));
+        await lab.FinishAsync(owner: A);
+        await lab.AssertCleanAsync();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_way_to_the_peer_is_known_at_the_destination_before_a_connection_lives_there(bool ipv6)
+    {
+        await using ConversationLab lab = await ConversationLab.CreateAsync(ipv6);
+        await lab.StartAsync(A);
+        await lab.StartAsync(B, "refuse");
+        await BeginAsync(lab);
+        await lab.OrderPassAsync(A, B);
+        Assert.Equal("RefusedByApplication Origin", await lab.OutcomeAsync(A));
+        Neighbour entry = Assert.Single(lab.HostB.Network.Neighbours.List(), entry => entry.Address.Equals(ipv6 ? lab.Peer.IPv6 : lab.Peer.IPv4));
+        Assert.NotEqual(PhysicalAddress.None, entry.HardwareAddress);
         await lab.FinishAsync(owner: A);
         await lab.AssertCleanAsync();
     }

@@ -95,6 +95,48 @@ public sealed class NetlinkTests : IDisposable
         Assert.True(_network.Neighbours.Remove(near, IPAddress.Parse("192.0.2.9")));
     }
 
+    [Theory]
+    [InlineData("192.0.2.9", "192.0.2.9")]
+    [InlineData("198.51.100.7", "192.0.2.254")]
+    [InlineData("2001:db8::9", "2001:db8::9")]
+    [InlineData("2001:db8:1::7", "2001:db8::fe")]
+    public void The_next_hop_is_asked_for_before_anything_is_sent_there(string destination, string expected)
+    {
+        MakeVeth();
+        int near = _network.Links.Get("near").Index;
+        _network.Addresses.Add(near, InterfaceAddress.Parse("192.0.2.1/24"));
+        _network.Addresses.Add(near, InterfaceAddress.Parse("2001:db8::1/64"));
+        (IPAddress peer, IPAddress hop) = (IPAddress.Parse(destination), IPAddress.Parse(expected));
+        bool ipv6 = destination.Contains(':', StringComparison.Ordinal);
+        _network.Routes.Add(Route.Default(IPAddress.Parse(ipv6 ? "2001:db8::fe" : "192.0.2.254")));
+        foreach (string source in (string[])[ipv6 ? "2001:db8::1" : "192.0.2.1", ipv6 ? "2001:db8::99" : "192.0.2.99"]) // of this host, and not
+        {
+            Assert.Equal((near, hop), _network.Routes.FindNextHop(peer, IPAddress.Parse(source)));
+            Assert.DoesNotContain(_network.Neighbours.List(), entry => entry.Address.Equals(hop));
+            _network.Solicit(peer, IPAddress.Parse(source));
+            Assert.Contains(_network.Neighbours.List(), entry => entry.Address.Equals(hop) && entry.State is NeighbourState.Incomplete or NeighbourState.Failed);
+            Assert.True(_network.Neighbours.Remove(near, hop));
+        }
+
+        PhysicalAddress hardware = PhysicalAddress.Parse("02-00-00-00-00-09");
+        _network.Neighbours.Set(near, hop, hardware);
+        _network.Solicit(peer, peer);
+        Assert.Contains(new Neighbour(near, hop, hardware, NeighbourState.Permanent), _network.Neighbours.List());
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("203.0.113.1")]
+    [InlineData("::1")]
+    [InlineData("2001:db8:2::1")]
+    public void Where_nothing_is_sent_to_a_neighbour_none_is_asked_for(string destination)
+    {
+        _network.Links.SetUp("lo");
+        Assert.Null(_network.Routes.FindNextHop(IPAddress.Parse(destination), IPAddress.Parse(destination)));
+        _network.Solicit(IPAddress.Parse(destination), IPAddress.Parse(destination));
+        Assert.DoesNotContain(_network.Neighbours.List(), entry => entry.Address.Equals(IPAddress.Parse(destination)));
+    }
+
     [Fact]
     public void A_list_longer_than_one_datagram_is_complete()
     {

@@ -132,6 +132,7 @@ internal sealed class DestinationPass
 
         (_state, _remaining) = (step.State, step.Effects);
         _connections.ArmHold();
+        _host.NextHops.Solicit(Names);
         return true;
     }
 
@@ -147,6 +148,7 @@ internal sealed class DestinationPass
     public void TakeOffer(IPassLink link)
     {
         _link = link;
+        _host.NextHops.Solicit(Names);
         _isDiverted = Redirector != Redirector.Destination; // from the answer on it may do so at any time
         Take(new DestinationInput.OfferHeard(Terms, PassFailure.None));
     }

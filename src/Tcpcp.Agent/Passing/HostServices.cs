@@ -35,6 +35,8 @@ internal sealed class HostServices : IDisposable
 
     public LivingConnections Living { get; }
 
+    public NextHops NextHops { get; } = new();
+
     public IRedirection Redirection { get; }
 
     public ConnectionEpochs Epochs { get; } = new();
@@ -113,6 +115,7 @@ internal sealed class HostServices : IDisposable
         Hold.Dispose();
         Gate.Dispose();
         Redirection.Dispose();
+        NextHops.Dispose();
         Living.Dispose();
         Sockets.Dispose();
     }

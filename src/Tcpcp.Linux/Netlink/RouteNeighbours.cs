@@ -31,6 +31,7 @@ internal sealed class RouteNeighbours(NetlinkSocket socket)
     private const ushort RTM_GETNEIGH = 30;
     private const ushort NDA_DST = 1; // linux/neighbour.h
     private const ushort NDA_LLADDR = 2;
+    private const byte NTF_USE = 0x01;
     private const byte NTF_SELF = 0x02;
     private const byte AF_BRIDGE = 7; // sys/socket.h
 
@@ -43,6 +44,22 @@ internal sealed class RouteNeighbours(NetlinkSocket socket)
         if (hardwareAddress is not null)
             message.Attribute(NDA_LLADDR, hardwareAddress.GetAddressBytes());
         socket.Transact(message.End(), "RTM_NEWNEIGH", $"{address} on interface {linkIndex}");
+    }
+
+    /// <summary>Has the kernel find out the link-layer address, as a packet to it would; an entry that has one stays as it is. Returns at once.</summary>
+    public void Solicit(int linkIndex, IPAddress address)
+    {
+        // The request itself would take the address away from an entry, even a permanent one.
+        Neighbour? entry = Find(linkIndex, address);
+        if (entry is { State: not (NeighbourState.None or NeighbourState.Failed) })
+            return;
+        NetlinkFlags flags = NetlinkFlags.Ack | NetlinkFlags.Create;
+        if (entry is null)
+            flags |= NetlinkFlags.Exclusive;
+        NeighbourHeader header = new(RouteFamily.Of(address), 0, 0, linkIndex, (ushort)NeighbourState.None, NTF_USE, 0);
+        NetlinkOutcome outcome = socket.TryTransact(new NetlinkMessage().Begin(RTM_NEWNEIGH, flags, header).Attribute(NDA_DST, address.GetAddressBytes()).End());
+        if (outcome.Errno != Errno.EEXIST) // somebody else has asked in the meantime
+            outcome.ThrowIfFailed("RTM_NEWNEIGH (use)", $"{address} on interface {linkIndex}");
     }
 
     /// <summary>Says to a VXLAN link which host has a hardware address.</summary>
@@ -62,6 +79,19 @@ internal sealed class RouteNeighbours(NetlinkSocket socket)
             return false;
         outcome.ThrowIfFailed("RTM_DELNEIGH", $"{address} on interface {linkIndex}");
         return true;
+    }
+
+    /// <returns>Null if there is no such entry.</returns>
+    public Neighbour? Find(int linkIndex, IPAddress address)
+    {
+        List<NetlinkReply> replies = [];
+        NetlinkOutcome outcome = socket.TryTransact(Begin(RTM_GETNEIGH, NetlinkFlags.Ack, linkIndex, address, NeighbourState.None).End(), replies);
+        if (outcome.Errno == Errno.EOPNOTSUPP) // before Linux 5.0 it only lists them all
+            return List().Cast<Neighbour?>().FirstOrDefault(entry => entry!.Value.LinkIndex == linkIndex && entry.Value.Address.Equals(address));
+        if (outcome.Errno == Errno.ENOENT)
+            return null;
+        outcome.ThrowIfFailed("RTM_GETNEIGH", $"{address} on interface {linkIndex}");
+        return replies is [{ Type: RTM_NEWNEIGH } reply] ? Read(reply.Payload) : null;
     }
 
     public IReadOnlyList<Neighbour> List() =>

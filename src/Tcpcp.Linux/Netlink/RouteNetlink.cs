@@ -1,4 +1,4 @@
-using Microsoft.Win32.SafeHandles;
+using System.Net;
 
 namespace Tcpcp.Linux.Netlink;
 
@@ -29,6 +29,17 @@ internal sealed class RouteNetlink : IDisposable
     public RouteNeighbours Neighbours { get; }
 
     public RouteRules Rules { get; }
+
+    /// <summary>
+    /// Has the kernel find out where packets to a peer go next, before the first of them: those that wait for the answer leave on one CPU, and later ones overtake them on another.
+    /// Returns at once.
+    /// </summary>
+    /// <param name="source">Where they will come from.</param>
+    public void Solicit(IPAddress peer, IPAddress source)
+    {
+        if (Routes.FindNextHop(peer, source) is { } next)
+            Neighbours.Solicit(next.LinkIndex, next.Address);
+    }
 
     public static RouteNetlink Open() => new(NetlinkSocket.Open(NetlinkSocket.NETLINK_ROUTE));
 

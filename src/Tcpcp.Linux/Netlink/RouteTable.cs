@@ -11,10 +11,12 @@ internal sealed class RouteTable(NetlinkSocket socket)
     private const ushort RTM_DELROUTE = 25;
     private const ushort RTM_GETROUTE = 26;
     private const ushort RTA_DST = 1;
+    private const ushort RTA_SRC = 2;
     private const ushort RTA_OIF = 4;
     private const ushort RTA_GATEWAY = 5;
     private const ushort RTA_PREFSRC = 7;
     private const ushort RTA_TABLE = 15;
+    private const ushort RTA_VIA = 18;
     private const uint RT_TABLE_MAIN = 254;
     private const uint RT_TABLE_LOCAL = 255;
     private const byte RTPROT_STATIC = 4;
@@ -62,13 +64,55 @@ internal sealed class RouteTable(NetlinkSocket socket)
     /// <see cref="RouteAddresses.Add"/>.</summary>
     public bool IsLocal(IPAddress address)
     {
-        byte[] bytes = address.GetAddressBytes();
-        RouteHeader header = new(RouteFamily.Of(address), (byte)(bytes.Length * 8), 0, 0, 0, 0, 0, 0, 0);
         List<NetlinkReply> replies = [];
-        NetlinkOutcome outcome = socket.TryTransact(
-            new NetlinkMessage().Begin(RTM_GETROUTE, NetlinkFlags.Ack, header).Attribute(RTA_DST, bytes).End(), replies);
         // An address to which there is no route at all is an error.
-        return outcome.Succeeded && replies is [{ Type: RTM_NEWROUTE } route] && MemoryMarshal.Read<RouteHeader>(route.Payload).Type == RTN_LOCAL;
+        return TryGet(address, source: null, replies) && replies is [{ Type: RTM_NEWROUTE } route] && MemoryMarshal.Read<RouteHeader>(route.Payload).Type == RTN_LOCAL;
+    }
+
+    /// <summary>The neighbour that packets to an address are sent to.</summary>
+    /// <param name="source">Where they come from; if it is not this host's, the answer is that for any source.</param>
+    /// <returns>Null if none is: the address is this host's, or there is no route.</returns>
+    public (int LinkIndex, IPAddress Address)? FindNextHop(IPAddress destination, IPAddress source)
+    {
+        List<NetlinkReply> replies = [];
+        if (!TryGet(destination, source, replies))
+        {
+            replies.Clear();
+            if (!TryGet(destination, source: null, replies))
+                return null;
+        }
+
+        return replies is [{ Type: RTM_NEWROUTE } route] ? ReadNextHop(route.Payload, destination) : null;
+    }
+
+    private bool TryGet(IPAddress destination, IPAddress? source, List<NetlinkReply> replies)
+    {
+        byte[] bytes = destination.GetAddressBytes();
+        byte bits = (byte)(bytes.Length * 8);
+        RouteHeader header = new(RouteFamily.Of(destination), bits, source is null ? (byte)0 : bits, 0, 0, 0, 0, 0, 0);
+        NetlinkMessage message = new NetlinkMessage().Begin(RTM_GETROUTE, NetlinkFlags.Ack, header).Attribute(RTA_DST, bytes);
+        if (source is not null)
+            message.Attribute(RTA_SRC, source.GetAddressBytes());
+        return socket.TryTransact(message.End(), replies).Succeeded;
+    }
+
+    private static unsafe (int LinkIndex, IPAddress Address)? ReadNextHop(ReadOnlySpan<byte> payload, IPAddress destination)
+    {
+        if (MemoryMarshal.Read<RouteHeader>(payload).Type != RTN_UNICAST)
+            return null;
+        (IPAddress address, int? link) = (destination, null);
+        foreach (NetlinkAttribute attribute in new NetlinkAttributes(payload[sizeof(RouteHeader)..]))
+        {
+            switch (attribute.Type)
+            {
+                case RTA_GATEWAY: address = new IPAddress(attribute.Value); break;
+                case RTA_VIA: address = new IPAddress(attribute.Value[sizeof(ushort)..]); break; // struct rtvia: a gateway of the other family
+                case RTA_OIF: link = (int)attribute.AsU32; break;
+                default: break;
+            }
+        }
+
+        return link is { } index ? (index, address) : null;
     }
 
     private static NetlinkMessage Message(ushort type, NetlinkFlags flags, Route route)

@@ -1,8 +1,8 @@
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Tcpcp.Core.Wire;
 using Tcpcp.Fuzz.Fuzzing;
+using Tcpcp.Linux.Tcp;
 
 namespace Tcpcp.Fuzz.Targets;
 
@@ -39,7 +39,7 @@ internal static class LocalScript
         for (; kinds > 0; kinds /= 3)
         {
             if (kinds % 3 == 1)
-                yield return new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp).SafeHandle; // connected to nothing
+                yield return RawSocket.Create(ipv6: false); // connected to nothing; a Socket's finalizer would close it under us
             if (kinds % 3 == 2)
                 yield return File.OpenHandle("/dev/null");
         }
