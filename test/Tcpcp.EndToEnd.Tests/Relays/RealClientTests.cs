@@ -3,7 +3,6 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Tcpcp.Check;
 using Tcpcp.EndToEnd.Tests.Agents;
 using Tcpcp.Linux.Processes;
 
@@ -107,8 +106,7 @@ public sealed class RealClientTests(LabCertificates certificates)
             Assert.Equal(sum, Convert.ToHexString(await SHA256.HashDataAsync(file)));
         await WriteAsync(shell, "exit\n");
         Assert.Equal(0, await shell.Exit.WaitAsync(s_limit));
-        // In two of some thirty runs segments near the end acknowledged 256 bytes less than others before: not explained yet.
-        await AssertNothingWasNoticedAsync(lab, dscpMayChange: true, but: ContradictionKind.AcknowledgementSteppedBack);
+        await AssertNothingWasNoticedAsync(lab, dscpMayChange: true);
 
         async Task SayAsync(string expression, string answer)
         {
@@ -243,14 +241,11 @@ public sealed class RealClientTests(LabCertificates certificates)
         async Task<long> ProgressOf(LabRelay relay) => (await relay.RowAsync("listener", RelayLab.Listener)).GetProperty(progress).GetInt64();
     }
 
-    private static async Task AssertNothingWasNoticedAsync(RelayLab lab, bool dscpMayChange = false, ContradictionKind? but = null)
+    private static async Task AssertNothingWasNoticedAsync(RelayLab lab, bool dscpMayChange = false)
     {
         await lab.Agents.AssertNothingIsLeftAsync();
-        foreach (ConnectionReport report in (await lab.Agents.JudgeAsync(dscpMayChange)).Concat(await lab.JudgeServerAsync(dscpMayChange)))
-        {
-            Assert.Equal([], report.Findings.Where(finding => finding.Kind != but).Select(finding => finding.Message));
-            Assert.Equal((0, 0), (report.ServiceResets, report.UnexpectedFins));
-        }
+        AgentLab.AssertClean(await lab.Agents.JudgeAsync(dscpMayChange));
+        AgentLab.AssertClean(await lab.JudgeServerAsync(dscpMayChange));
     }
 
     private static async Task<string> OutputAsync(ChildProcess process)
