@@ -90,7 +90,7 @@ fi
 background="Tcpcp.Explorer.Tests Tcpcp.Fuzz"
 set -m # a process group of their own
 (
-    export TCPCP_FUZZ_MINUTES=0.5 # each target
+    export TCPCP_FUZZ_MINUTES=0.33 # each target
     for name in $background; do run "$name"; done
 ) &
 set +m

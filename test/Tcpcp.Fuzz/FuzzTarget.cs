@@ -8,6 +8,7 @@ internal abstract class FuzzTarget : IDisposable
     public static IReadOnlyList<FuzzTarget> All =>
     [
         new SnapshotTarget(), new SavedFileTarget(), new JournalTarget(), new CaptureTarget(), new ConfigurationTarget(), new LocalMessageTarget(), new LinkMessageTarget(),
+        new ProxyHeaderTarget(), new ClientHelloTarget(), new RelaySessionTarget(), new RelayConfigurationTarget(),
         new LocalAgentTarget(), new LocalClientTarget(),
     ];
 

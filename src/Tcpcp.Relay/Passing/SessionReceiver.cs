@@ -70,7 +70,7 @@ internal sealed class SessionReceiver(
     {
         RelaySession state = reservation.State;
         SessionIdentity identity = new(new Guid(state.Id.Span), SessionWire.ClientOf(state), reservation.ClientPlace, reservation.ServerPlace,
-            DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(state.AcceptedUs), TimeSpan.FromMicroseconds(state.OpeningUs))
+            SessionWire.AcceptedOf(state), TimeSpan.FromMicroseconds(state.OpeningUs))
         {
             Passes = (int)state.Passes,
             Epoch = arriving.Epoch,

@@ -60,6 +60,9 @@ internal static class SessionWire
     /// <summary>The client's name, of a state that has been read.</summary>
     public static IPEndPoint ClientOf(RelaySession state) => new(EndPointWire.AddressFrom(state.Client.Address), (int)state.Client.Port);
 
+    /// <summary>When the client was accepted, of a state that has been read.</summary>
+    public static DateTimeOffset AcceptedOf(RelaySession state) => DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(state.AcceptedUs);
+
     /// <summary>Takes up what was under way.</summary>
     public static void Begin(Flow flow, RelayFlow message) => flow.Begin(message.Pending.Span, (long)message.ByteCount, message.HasSourceEnded, message.HasEnded);
 

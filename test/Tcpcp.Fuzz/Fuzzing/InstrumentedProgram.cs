@@ -10,7 +10,7 @@ namespace Tcpcp.Fuzz.Fuzzing;
 /// <summary>Copies of this program's own assemblies that count the branches they take, loaded beside the ones that run. Nothing of the build's output is changed.</summary>
 internal sealed class InstrumentedProgram : AssemblyLoadContext
 {
-    private static readonly string[] s_instrumented = ["Tcpcp.Core", "Tcpcp", "Tcpcp.Agent", "Tcpcp.Check"];
+    private static readonly string[] s_instrumented = ["Tcpcp.Core", "Tcpcp", "Tcpcp.Agent", "Tcpcp.Check", "Tcpcp.Configuration", "Tcpcp.Relay"];
 
     private static readonly Lazy<Dictionary<string, byte[]>> s_copies = new(Instrument);
 
