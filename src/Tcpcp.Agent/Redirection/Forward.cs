@@ -68,6 +68,7 @@ internal sealed class Forward : IRedirection
         }
         catch
         {
+            _entries?.Dispose();
             _switch?.Dispose();
             _route.Dispose();
             throw;
@@ -225,6 +226,7 @@ internal sealed class Forward : IRedirection
 
     public void Dispose()
     {
+        _entries.Dispose();
         _switch.Dispose();
         _route.Dispose();
     }

@@ -15,12 +15,13 @@ namespace Tcpcp.Agent.Redirection;
 /// The home's forwarding entries: which connections go to which host, as the packet switch has them, and a number of each. The entries outlive the agent and
 /// the numbers do not: who has learnt one of an earlier agent has to ask again. What an owner has ordered and may take back is in the journal. Thread-safe.
 /// </summary>
-internal sealed class ForwardingEntries
+internal sealed class ForwardingEntries : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<FourTuple, ForwardingEntry> _entries = [];
     private readonly IPacketSwitch _switch;
     private readonly IPassJournal _journal;
+    private readonly OutgoingPorts _ports = new();
     private ulong _lastNumber = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
 
     /// <param name="packetSwitch">With the entries of the agent before.</param>
@@ -30,8 +31,10 @@ internal sealed class ForwardingEntries
         (_switch, _journal) = (packetSwitch, journal);
         foreach (SwitchEntry entry in packetSwitch.List().Select(one => one.Entry))
         {
-            if (entry.Target.NextHop is { } nextHop)
-                _entries[entry.Connection] = new ForwardingEntry(nextHop, ++_lastNumber);
+            if (entry.Target.NextHop is not { } nextHop)
+                continue;
+            _entries[entry.Connection] = new ForwardingEntry(nextHop, ++_lastNumber);
+            _ports.Hold(entry.Connection);
         }
 
         foreach (JournalRecord record in journal.ReadAtStart().Where(record => record.Side == JournalSide.Home))
@@ -173,6 +176,8 @@ internal sealed class ForwardingEntries
         return standing;
     }
 
+    public void Dispose() => _ports.Dispose();
+
     // First in the kernel: what fails there is tried again.
     private void Remove(FourTuple connection)
     {
@@ -183,11 +188,14 @@ internal sealed class ForwardingEntries
     // A pass none of whose connections can be taken back any more needs no memory.
     private void Replace(FourTuple connection, ForwardingEntry? entry)
     {
-        PassId? before = _entries.GetValueOrDefault(connection)?.Pass;
-        if (entry is null)
-            _entries.Remove(connection);
-        else
+        bool isNew = !_entries.TryGetValue(connection, out ForwardingEntry? old);
+        PassId? before = old?.Pass;
+        if (entry is not null)
             _entries[connection] = entry;
+        if (entry is not null && isNew)
+            _ports.Hold(connection);
+        if (entry is null && _entries.Remove(connection))
+            _ports.Release(connection);
         if (before is { } pass && entry?.Pass != before && !_entries.Values.Any(other => other.Pass == before))
             Close(pass);
     }

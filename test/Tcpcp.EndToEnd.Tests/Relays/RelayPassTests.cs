@@ -7,6 +7,7 @@ using Tcpcp.Client;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 using Tcpcp.EndToEnd.Tests.Agents;
+using Tcpcp.Lab;
 
 namespace Tcpcp.EndToEnd.Tests.Relays;
 
@@ -51,6 +52,25 @@ public sealed class RelayPassTests(LabCertificates certificates)
         Assert.InRange(await coming, 1, int.MaxValue);
         await lab.Agents.FinishAsync(others: await coming);
         AgentLab.AssertClean(await lab.JudgeServerAsync());
+    }
+
+    [Theory]
+    [InlineData(ServiceFamily.IPv4)]
+    [InlineData(ServiceFamily.IPv6)]
+    public async Task The_port_of_a_connection_that_was_passed_is_given_to_no_other_while_it_lives(ServiceFamily family)
+    {
+        await using RelayLab lab = await RelayLab.StartWithEchoAsync(certificates, family);
+        // To the server the relay's host has hardly more ports than there are sessions in all.
+        lab.Agents.A.Host.Run(() => Sysctl.Write("net/ipv4/ip_local_port_range", "40001 40028"));
+        await lab.Agents.ConverseManyAsync(Many, 200_000);
+        Assert.Equal(Many, (await lab.DrainAsync(lab.A)).Count);
+        IReadOnlyList<EchoConversation> later = await lab.Agents.ConverseManyAsync(Many, 200_000);
+        await Task.WhenAll(later.Select(conversation => conversation.ProgressAsync(50_000)));
+        Assert.DoesNotContain("connect-failed", lab.A.Log, StringComparison.Ordinal);
+        // They come back to the ports that were kept, which are theirs then.
+        Assert.Equal(Many, (await lab.DrainAsync(lab.B)).Count);
+        await Eventually.True(() => lab.Agents.A.Forwarded.Count == 0);
+        await lab.FinishAsync();
     }
 
     [Fact]

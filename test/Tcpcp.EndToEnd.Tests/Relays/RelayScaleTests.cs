@@ -55,6 +55,19 @@ public sealed class RelayScaleTests(LabCertificates certificates)
     // Says numbers and hears them back until it is stopped; then both sides close.
     private static async Task<long> TalkAsync(Socket socket, TimeSpan pause, CancellationToken stop)
     {
+        string name = $"{socket.LocalEndPoint}";
+        try
+        {
+            return await TalkOfAsync(socket, pause, stop);
+        }
+        catch (Exception e) when (e is SocketException or TimeoutException)
+        {
+            throw new IOException($"The session of {name}: {e.Message}", e);
+        }
+    }
+
+    private static async Task<long> TalkOfAsync(Socket socket, TimeSpan pause, CancellationToken stop)
+    {
         byte[] said = new byte[MessageBytes], heard = new byte[MessageBytes];
         long turn = 0;
         do
