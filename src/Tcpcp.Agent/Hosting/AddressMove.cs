@@ -28,8 +28,11 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
     private static readonly TimeSpan s_quietTime = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan s_convergence = TimeSpan.FromSeconds(5);
 
+    private bool _isGivenUp;
+
     private string Name => destination.Destination.Name;
 
+    /// <summary>Moves it. What comes by neighbours that have not heard of it is forwarded until <see cref="EndAsync"/>.</summary>
     /// <returns>Whether the address has moved; and why not, or what stays.</returns>
     public async Task<(bool HasMoved, string Detail)> RunAsync(CancellationToken stop)
     {
@@ -63,7 +66,7 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
             }
 
             forward.GiveUpAddress(address);
-            await ForwardTheRestAsync();
+            _isGivenUp = true;
             return null;
         }
         catch (OperationCanceledException)
@@ -90,12 +93,22 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
 
     private Task<string?> AskAsync(IReadOnlyList<FourTuple> staying, bool isQuestion, CancellationToken stop) => destination.TakeAddressAsync(address, Ports(), staying, isQuestion, stop);
 
-    // Where new connections come: what listens at the address, and what its connections have.
-    private int[] Ports() =>
-    [
-        .. agent.Host.Sockets.List(TcpState.Listen).Select(listener => listener.Connection.Local).Where(local => local.Address.Equals(address)).Select(local => local.Port)
-            .Concat(forward.Entries.List().Select(one => one.Connection.Local).Where(local => local.Address.Equals(address)).Select(local => local.Port)).Distinct(),
-    ];
+    public IPAddress Address => address;
+
+    /// <summary>Clients connect to it: it is not only one that programs of this host connect from.</summary>
+    public bool IsService => Ports().Listened.Count > 0;
+
+    // Where new connections come: what listens at the address, and what its connections have. What connect(2) has chosen, and nobody listens at here either, is the port of a connection that
+    // a program of this host has opened.
+    private AddressPorts Ports()
+    {
+        IPEndPoint[] listening = [.. agent.Host.Sockets.List(TcpState.Listen).Select(listener => listener.Connection.Local)];
+        HashSet<int> listened = [.. listening.Select(local => local.Port)];
+        (int first, int last) = OutgoingPorts.Range();
+        ILookup<bool, int> used = forward.Entries.List().Select(one => one.Connection.Local).Where(local => local.Address.Equals(address)).Select(local => local.Port).Distinct()
+            .ToLookup(port => port >= first && port <= last && !listened.Contains(port));
+        return new AddressPorts([.. listening.Where(local => local.Address.Equals(address)).Select(local => local.Port).Union(used[false])], [.. used[true]]);
+    }
 
     // Connections that were made since the drain began are passed; handshakes come to an end.
     private async Task<ListedSocket[]> EmptyAsync(CancellationToken stop)
@@ -120,7 +133,20 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
     private IEnumerable<ListedSocket> Left() => agent.Host.Sockets.List().Concat(agent.Host.Sockets.List(TcpState.SynReceived)).Where(socket =>
         socket.Connection.Local.Address.Equals(address) && socket.IsNeeded);
 
-    // Neighbours that have missed the announcement send here for a while.
+    /// <summary>After the move: neighbours that have missed the announcement send here for a while, then nothing is forwarded any more.</summary>
+    public async Task EndAsync()
+    {
+        try
+        {
+            if (_isGivenUp)
+                await ForwardTheRestAsync();
+        }
+        catch (LinkException)
+        {
+            // It is not announced again; the entries go with their connections.
+        }
+    }
+
     private async Task ForwardTheRestAsync()
     {
         long began = TimeProvider.System.GetTimestamp();

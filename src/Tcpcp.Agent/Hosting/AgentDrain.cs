@@ -53,21 +53,28 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
     private Task RunAsync(IEnumerable<DrainPart> parts, ChannelWriter<DrainProgress> progress, CancellationToken stop) =>
         Task.WhenAll(parts.Select(part => RunAsync(part, progress, stop)));
 
-    // The service addresses of what was passed, now or by an earlier drain.
+    // The addresses of what was passed, now or by an earlier drain: first those that clients connect to, so that nothing new is opened from the others.
     private async Task MoveAddressesAsync(Forward forward, ChannelWriter<DrainProgress> progress, CancellationToken stop)
     {
         string destination = order.Destinations[0];
         OtherHost host = agent.Host.FindHost(destination)!;
         IReadOnlySet<IPAddress> own = forward.ServiceAddresses();
-        foreach (IPAddress address in forward.Entries.List().Where(one => host.Addresses.Contains(one.NextHop)).Select(one => one.Connection.Local.Address)
-            .Concat(_passedAddresses.Keys).Distinct().Where(own.Contains).ToArray())
+        AddressMove[] moves =
+        [
+            .. forward.Entries.List().Where(one => host.Addresses.Contains(one.NextHop)).Select(one => one.Connection.Local.Address).Concat(_passedAddresses.Keys).Distinct().Where(own.Contains)
+                .Select(address => new AddressMove(agent, forward, agent.Channels[destination], address, connections => RunAsync(PartsOf(connections), progress, stop)))
+                .OrderByDescending(move => move.IsService),
+        ];
+        foreach (AddressMove move in moves)
         {
-            AddressMove move = new(agent, forward, agent.Channels[destination], address, connections => RunAsync(PartsOf(connections), progress, stop));
             (bool hasMoved, string detail) = stop.IsCancellationRequested ? (false, "The drain was stopped before its turn came.") : await move.RunAsync(stop);
             PassResult result = hasMoved ? new PassResult(PassFailure.None, ConnectionOwner.Destination, detail)
                 : new PassResult(PassFailure.RedirectionFailed, ConnectionOwner.Origin, detail);
-            progress.TryWrite(new DrainProgress(null, "", destination, result, null, Volatile.Read(ref _done), Math.Max(_done, Volatile.Read(ref _total))) { Address = address });
+            progress.TryWrite(new DrainProgress(null, "", destination, result, null, Volatile.Read(ref _done), Math.Max(_done, Volatile.Read(ref _total))) { Address = move.Address });
         }
+
+        foreach (AddressMove move in moves)
+            await move.EndAsync();
     }
 
     private void Require()

@@ -193,12 +193,13 @@ internal sealed class AgentConnection : IDisposable
     /// <returns>Null if it has done so, or would; else why not.</returns>
     /// <exception cref="LinkException">There was no answer.</exception>
     public Task<string?> TakeAddressAsync(
-        IPAddress address, IEnumerable<int> ports, IEnumerable<FourTuple> staying, bool isQuestion, CancellationToken cancellationToken) => AskAsync(async () =>
+        IPAddress address, AddressPorts ports, IEnumerable<FourTuple> staying, bool isQuestion, CancellationToken cancellationToken) => AskAsync(async () =>
     {
         TakeAddressRequest request = new()
         {
             Address = Google.Protobuf.ByteString.CopyFrom(address.GetAddressBytes()),
-            Ports = { ports.Select(port => (uint)port) },
+            Ports = { ports.Listened.Select(port => (uint)port) },
+            OpenedPorts = { ports.Opened.Select(port => (uint)port) },
             Staying = { staying.Select(EndPointWire.ToMessage) },
             IsQuestion = isQuestion,
         };

@@ -79,7 +79,7 @@ internal sealed class DestinationChannel(
 
     /// <inheritdoc cref="AgentConnection.TakeAddressAsync"/>
     public async Task<string?> TakeAddressAsync(
-        IPAddress address, IReadOnlyList<int> ports, IReadOnlyList<FourTuple> staying, bool isQuestion, CancellationToken cancellationToken) =>
+        IPAddress address, AddressPorts ports, IReadOnlyList<FourTuple> staying, bool isQuestion, CancellationToken cancellationToken) =>
         await (await GetAsync(cancellationToken)).TakeAddressAsync(address, ports, staying, isQuestion, cancellationToken);
 
     public async Task ClaimForwardedAsync(IReadOnlyCollection<FourTuple> connections, CancellationToken cancellationToken) =>

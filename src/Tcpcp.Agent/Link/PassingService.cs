@@ -59,13 +59,16 @@ internal sealed class PassingService(AgentServerOptions options, OpenLinks open,
         {
             if (request.Address.Length is not (4 or 16))
                 throw new InvalidSnapshotException("An address has 4 or 16 bytes.");
-            int[] ports = [.. request.Ports.Select(port => port is > 0 and <= ushort.MaxValue ? (int)port : throw new InvalidSnapshotException($"{port} is no port."))];
+            AddressPorts ports = new(PortsFrom(request.Ports), PortsFrom(request.OpenedPorts));
             return options.Home() is IForwardingHome home ? home.TakeAddress(
                     peer, new System.Net.IPAddress(request.Address.Span), ports, ForwardingMessages.FromMessages(request.Staying), request.IsQuestion)
                 : "It takes no address: its redirection is another one.";
         });
         return Task.FromResult(new TakeAddressReply { Obstacle = obstacle ?? "" });
     }
+
+    private static int[] PortsFrom(IEnumerable<uint> ports) =>
+        [.. ports.Select(port => port is > 0 and <= ushort.MaxValue ? (int)port : throw new InvalidSnapshotException($"{port} is no port."))];
 
     public override async Task Exchange(IAsyncStreamReader<PassMessage> requestStream, IServerStreamWriter<PassMessage> responseStream, ServerCallContext context)
     {

@@ -40,12 +40,16 @@ internal interface IForwardingHome : IPacketHome
 
     /// <summary>Takes the address of connections whose packets are forwarded to here.</summary>
     /// <param name="home">The name of the certificate of the one that has it.</param>
-    /// <param name="ports">At which somebody here must listen.</param>
     /// <param name="staying">Connections of the address that stay at the other one: their packets are forwarded there from now on.</param>
     /// <param name="isQuestion">Only: would it be done?</param>
     /// <returns>Null if it was done, or would be; else why not.</returns>
-    string? TakeAddress(string home, IPAddress address, IReadOnlyList<int> ports, IReadOnlyCollection<FourTuple> staying, bool isQuestion);
+    string? TakeAddress(string home, IPAddress address, AddressPorts ports, IReadOnlyCollection<FourTuple> staying, bool isQuestion);
 }
+
+/// <summary>Local ports of an address that moves.</summary>
+/// <param name="Listened">At which new connections are taken: somebody must listen at them where it goes.</param>
+/// <param name="Opened">Of connections that were opened from it.</param>
+internal sealed record AddressPorts(IReadOnlyList<int> Listened, IReadOnlyList<int> Opened);
 
 /// <summary>A home as an owner sees it.</summary>
 internal interface IHomeAgent

@@ -51,15 +51,19 @@ internal sealed class ForwardingHome(
             _entries.Claim(host, connections);
     }
 
-    public string? TakeAddress(string home, IPAddress address, IReadOnlyList<int> ports, IReadOnlyCollection<FourTuple> staying, bool isQuestion)
+    public string? TakeAddress(string home, IPAddress address, AddressPorts ports, IReadOnlyCollection<FourTuple> staying, bool isQuestion)
     {
         IPEndPoint anybody = new(address.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, 0);
-        if (ports.Count == 0)
+        if (ports.Listened.Count + ports.Opened.Count == 0)
             return $"{home} names no port of {address}: the policy is by ports too.";
-        foreach (int port in ports)
+        foreach (int port in ports.Listened.Concat(ports.Opened))
         {
             if (!policy.Concerns(home, new FourTuple(new IPEndPoint(address, port), anybody)))
                 return $"Its policy lets {home} pass no connections of {address}, port {port}, to it, and so not the address.";
+        }
+
+        foreach (int port in ports.Listened)
+        {
             if (!IsListenedAt(address, port))
                 return $"Nobody listens there at {address}, port {port}: start the service first, so that it takes new connections (of any address, or of this one by IP_FREEBIND).";
         }

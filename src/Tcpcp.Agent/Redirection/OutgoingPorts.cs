@@ -27,7 +27,7 @@ internal sealed class OutgoingPorts : IDisposable
     {
         int port = connection.Local.Port;
         if (Environment.TickCount64 - _rangeReadAt > RangeKnownForMilliseconds)
-            (_range, _rangeReadAt) = (ReadRange(), Environment.TickCount64);
+            (_range, _rangeReadAt) = (Range(), Environment.TickCount64);
         if (port < _range.First || port > _range.Last)
             return; // connect chooses none of these
         (int connections, RawSocketHandle? socket) = _held.GetValueOrDefault(port);
@@ -81,7 +81,8 @@ internal sealed class OutgoingPorts : IDisposable
         }
     }
 
-    private static (int First, int Last) ReadRange()
+    /// <summary>What connect(2) chooses from.</summary>
+    public static (int First, int Last) Range()
     {
         int[] bounds = [.. File.ReadAllText(RangeFile).Split((char[])['\t', ' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(bound => int.Parse(bound, CultureInfo.InvariantCulture))];
         return (bounds[0], bounds[1]);

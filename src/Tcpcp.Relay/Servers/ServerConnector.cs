@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -10,18 +11,29 @@ namespace Tcpcp.Relay.Servers;
 /// <summary>Connects to servers without a thread that waits.</summary>
 internal static class ServerConnector
 {
-    /// <param name="sources">This host's addresses; the one of the server's family counts.</param>
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
+
+    /// <param name="sources">This host's addresses; the one of the server's family counts. If it is not here, it may be on its way: a drain moves the clients' address first.</param>
     /// <returns>The socket, or the error number.</returns>
     public static async Task<(SafeSocketHandle? Socket, int Error)> ConnectAsync(IPEndPoint server, IReadOnlyList<IPAddress> sources, TimeSpan limit, SessionLoop loop)
     {
-        SafeSocketHandle socket;
-        try
+        IPAddress? source = sources.FirstOrDefault(source => source.AddressFamily == server.AddressFamily);
+        long began = Stopwatch.GetTimestamp();
+        SafeSocketHandle? socket = null;
+        while (socket is null)
         {
-            socket = StreamSocket.Create(server.AddressFamily == AddressFamily.InterNetworkV6, sources.FirstOrDefault(source => source.AddressFamily == server.AddressFamily));
-        }
-        catch (KernelException e)
-        {
-            return (null, e.Errno);
+            try
+            {
+                socket = StreamSocket.Create(server.AddressFamily == AddressFamily.InterNetworkV6, source);
+            }
+            catch (KernelException e) when (e.Errno == Errno.EADDRNOTAVAIL && Stopwatch.GetElapsedTime(began) < limit)
+            {
+                await Task.Delay(s_look);
+            }
+            catch (KernelException e)
+            {
+                return (null, e.Errno);
+            }
         }
 
         bool isHandedOver = false;

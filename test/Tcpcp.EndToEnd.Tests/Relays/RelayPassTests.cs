@@ -100,6 +100,32 @@ public sealed class RelayPassTests(LabCertificates certificates)
     }
 
     [Fact]
+    public async Task The_address_that_servers_are_connected_from_follows_too_and_the_first_host_may_be_switched_off()
+    {
+        IPAddress source = IPAddress.Parse("10.0.0.101");
+        await using RelayLab lab = await RelayLab.StartWithEchoAsync(certificates, configure: one =>
+        {
+            one.Agents.A.Host.AddOwnAddress(source);
+            foreach (LabRelay relay in (LabRelay[])[one.A, one.B])
+                relay.Configuration["pools"]![RelayLab.Pool]!["source"] = new JsonArray($"{source}");
+        });
+        await lab.Agents.ConverseManyAsync(3, 200_000);
+        using CancellationTokenSource stop = new();
+        Task<int> coming = lab.Agents.ComeAndGoAsync(stop.Token);
+        IReadOnlyList<JsonElement> reports = await lab.A.JsonAsync(0, "drain", "--to", LabAgent.NameB, "--take-addresses", "--agent", lab.Agents.A.SocketPath);
+        Assert.Equal([$"{lab.Agents.Service}", $"{source}"], reports.Where(report => report.TryGetProperty("address", out JsonElement address) && address.ValueKind == JsonValueKind.String)
+            .Select(report => report.GetProperty("address").GetString()));
+        await stop.CancelAsync();
+        int came = await coming;
+        await lab.Agents.ConverseManyAsync(2, 200_000);
+        Assert.Equal((0, 5), (await lab.A.SessionsAsync(RelayLab.Listener), await lab.B.SessionsAsync(RelayLab.Listener)));
+        Assert.Empty(lab.Agents.A.Forwarded);
+        lab.Agents.A.Host.Network.Links.SetDown(Host.InterfaceName);
+        await lab.Agents.FinishAsync(came);
+        AgentLab.AssertClean(await lab.JudgeServerAsync());
+    }
+
+    [Fact]
     public async Task Some_sessions_go_where_that_many_are_wanted()
     {
         await using RelayLab lab = await RelayLab.StartWithEchoAsync(certificates);

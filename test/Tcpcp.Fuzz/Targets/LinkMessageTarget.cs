@@ -55,7 +55,7 @@ internal sealed class LinkMessageTarget : FuzzTarget
         yield return Of(3, new ForwardedReply { Connections = { forwarded } });
         yield return Of(4, new EndedReply { Standing = { Samples.Tuple } });
         yield return Of(5, new RepointRequest { PassId = Samples.Id, Connections = { Samples.Tuple }, Host = "c", Number = 6, PacketBytes = 1500 });
-        yield return Of(6, new TakeAddressRequest { Address = Samples.Tuple.Local.Address, Ports = { 80 }, Staying = { Samples.Tuple } });
+        yield return Of(6, new TakeAddressRequest { Address = Samples.Tuple.Local.Address, Ports = { 80 }, OpenedPorts = { 40000 }, Staying = { Samples.Tuple } });
         yield return Of(7, new RedirectRequest { Connections = { Samples.Tuple }, Numbers = { 7 }, Host = "b" });
         yield return Of(8, new OwnedRequest { Services = { new ServicePorts { Address = Samples.Tuple.Local.Address, FirstPort = 80, LastPort = 81 } } });
         yield return Of(9, new OwnedReply { Connections = { new OwnedConnection { Connection = Samples.Tuple, Number = 3 } } });
