@@ -3,14 +3,16 @@ using Microsoft.Extensions.Hosting.Systemd;
 
 namespace Tcpcp.Cli.Agents;
 
-/// <summary>Tells systemd that the agent is ready, lives (WATCHDOG_USEC) and stops: sd_notify(3). Without systemd it does nothing.</summary>
+/// <summary>Tells systemd that a service is ready, lives (WATCHDOG_USEC) and stops: sd_notify(3). Without systemd it does nothing.</summary>
 internal sealed class ServiceNotifier : IDisposable
 {
     private readonly Microsoft.Extensions.Hosting.Systemd.SystemdNotifier _channel = new();
     private readonly Timer? _watchdog;
 
-    private ServiceNotifier()
+    private ServiceNotifier(bool isNewMainProcess)
     {
+        if (isNewMainProcess)
+            Notify(new ServiceState(string.Create(CultureInfo.InvariantCulture, $"MAINPID={Environment.ProcessId}")));
         Notify(ServiceState.Ready);
         if (_channel.IsEnabled && long.TryParse(Environment.GetEnvironmentVariable("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out long microseconds) && microseconds > 0)
         {
@@ -19,8 +21,9 @@ internal sealed class ServiceNotifier : IDisposable
         }
     }
 
-    /// <summary>The agent is ready.</summary>
-    public static ServiceNotifier Start() => new();
+    /// <summary>The service is ready.</summary>
+    /// <param name="isNewMainProcess">This process has taken the place of another one.</param>
+    public static ServiceNotifier Start(bool isNewMainProcess = false) => new(isNewMainProcess);
 
     public void Stopping() => Notify(ServiceState.Stopping);
 

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging.Console;
 using Tcpcp.Cli.Agents;
 using Tcpcp.Configuration;
 using Tcpcp.Linux.UnixSockets;
+using Tcpcp.Relay.Control;
 using Tcpcp.Relay.Hosting;
 using Tcpcp.Relay.Settings;
 
@@ -22,6 +23,7 @@ internal static class RelayCommand
             DefaultValueFactory = _ => new FileInfo("/etc/tcpcp/relay.json"),
         };
         Option<bool> check = new("--check") { Description = "Only says whether the configuration can be used." };
+        Option<bool> upgrade = new(Successor.Option) { Description = "Takes listening sockets and sessions over from the relay that runs on this host, which ends then (tcpcp relay upgrade starts such a process)." };
         Command command = new("relay", """
             Runs a relay: accepts connections, connects each to a server, and carries the bytes both ways. Its sessions can be passed to the relay of another host while
             they go on; this host's agent does it.
@@ -35,19 +37,21 @@ internal static class RelayCommand
               tcpcp relay status
               tcpcp relay set databases/db1 --state drain
               tcpcp relay drain --to host-b --take-addresses
+              tcpcp relay upgrade
             """)
         {
-            config, check,
+            config, check, upgrade,
         };
         command.Add(RelayStatusCommand.Create());
         command.Add(RelaySetCommand.Create());
         command.Add(RelayMoveCommand.CreateDrain());
         command.Add(RelayMoveCommand.CreateRebalance());
-        command.SetAction((parsed, _) => RunAsync(parsed.GetRequiredValue(config).FullName, parsed.GetValue(check)));
+        command.Add(RelayUpgradeCommand.Create());
+        command.SetAction((parsed, _) => RunAsync(parsed.GetRequiredValue(config).FullName, parsed.GetValue(check), parsed.GetValue(upgrade)));
         return command;
     }
 
-    private static async Task<int> RunAsync(string path, bool checkOnly)
+    private static async Task<int> RunAsync(string path, bool checkOnly, bool takesOver)
     {
         RelayConfiguration configuration;
         try
@@ -75,14 +79,16 @@ internal static class RelayCommand
         ILogger log = logs.CreateLogger("tcpcp");
         try
         {
-            await using RelayHost relay = await RelayHost.StartAsync(path, configuration, log);
+            await using RelayHost relay = await RelayHost.StartAsync(path, configuration, log, takesOver);
             using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
             {
                 signal.Cancel = true;
                 _ = relay.ReloadAsync();
             });
-            using ServiceNotifier systemd = ServiceNotifier.Start();
-            await Task.Delay(Timeout.Infinite, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            using ServiceNotifier systemd = ServiceNotifier.Start(isNewMainProcess: takesOver);
+            await relay.HandedOver.WaitAsync(stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (relay.HandedOver.IsCompleted)
+                return ExitCode.Done; // the service goes on in the new process
             systemd.Stopping();
             log.Stopping(relay.Sessions.Count);
             return ExitCode.Done;

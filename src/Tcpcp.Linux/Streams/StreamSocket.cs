@@ -59,6 +59,16 @@ internal static unsafe partial class StreamSocket
     public static void ResetOnClose(SafeHandle socket) =>
         SocketOption.TrySet(socket, SocketLevel.SOL_SOCKET, SocketLevel.SO_LINGER, new Tcp.LingerOption { l_onoff = 1, l_linger = 0 });
 
+    /// <summary>Closes the descriptor and does nothing else to the socket, which somebody else has too: the framework's own close may end the connection for all.</summary>
+    public static void Leave(Socket socket)
+    {
+        SafeSocketHandle handle = socket.SafeHandle;
+        if (handle.IsClosed)
+            return;
+        using RawSocketHandle descriptor = new((int)handle.DangerousGetHandle());
+        handle.SetHandleAsInvalid(); // disposing the socket would wait for ever for this handle to be released
+    }
+
     /// <summary>A socket that connects without waiting.</summary>
     /// <param name="source">Its own address, with a port of the kernel's choice; null: by the route.</param>
     /// <exception cref="KernelException">The host has no such address, or no room.</exception>

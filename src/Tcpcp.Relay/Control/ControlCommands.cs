@@ -12,9 +12,11 @@ using Tcpcp.Relay.Settings;
 namespace Tcpcp.Relay.Control;
 
 /// <summary>Does what one caller asks for.</summary>
-internal sealed class ControlCommands(RelayHost relay, ControlConversation conversation, ILogger log)
+/// <param name="isOwner">The caller is root, or the relay's own user: it may have what the relay has.</param>
+internal sealed class ControlCommands(RelayHost relay, ControlConversation conversation, bool isOwner, ILogger log)
 {
     private const int NanosecondsPerTick = 100;
+    private const string IsAnswered = "answered";
 
     public async Task AnswerAsync(RelayMessage message, CancellationToken stop)
     {
@@ -23,10 +25,12 @@ internal sealed class ControlCommands(RelayHost relay, ControlConversation conve
             RelayMessage.BodyOneofCase.GetStatus => await TellStatusAsync(),
             RelayMessage.BodyOneofCase.SetServer => Set(message.SetServer),
             RelayMessage.BodyOneofCase.MoveSessions => await MoveAsync(message.MoveSessions, stop),
+            RelayMessage.BodyOneofCase.TakeOver => await HandOverAsync(message.TakeOver),
+            RelayMessage.BodyOneofCase.Upgrade => await UpgradeAsync(),
             RelayMessage.BodyOneofCase.StopMoving => null, // what it was to stop has ended already, and was answered
             _ => "The relay does not know this question: is it older than the command?",
         };
-        if (message.BodyCase == RelayMessage.BodyOneofCase.StopMoving)
+        if (message.BodyCase == RelayMessage.BodyOneofCase.StopMoving || ReferenceEquals(fault, IsAnswered))
             return;
         await conversation.SendAsync(fault is null ? new RelayMessage { Done = new RelayDone() } : new RelayMessage { Failed = new RelayFailed { Reason = fault } });
     }
@@ -86,6 +90,39 @@ internal sealed class ControlCommands(RelayHost relay, ControlConversation conve
         }
 
         return null;
+    }
+
+    private async Task<string?> HandOverAsync(TakeOver order) =>
+        !isOwner ? "Only root and the relay's own user may take it over."
+        : order.Version != Handover.Version ? $"What the new process takes is of version {order.Version}; this one gives version {Handover.Version}. Drain the sessions to another host, and start the new one."
+        : await relay.HandOverAsync(conversation);
+
+    // The new process asks to take over by a conversation of its own.
+    private async Task<string?> UpgradeAsync()
+    {
+        if (!isOwner)
+            return "Only root and the relay's own user may have it upgraded.";
+        TaskCompletionSource said = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        relay.LastWord = said.Task;
+        try
+        {
+            using Successor successor = Successor.Start();
+            Task<(int Taken, int Staying)> handed = relay.UntilHandedOverAsync();
+            if (await Task.WhenAny(handed, successor.Exit) != handed)
+                return $"The new process has ended (exit code {await successor.Exit}); this one goes on. Its log says why.";
+            (int taken, int staying) = await handed;
+            await conversation.SendAsync(new RelayMessage { Upgraded = new RelayUpgraded { ProcessId = (uint)successor.Id, Sessions = (uint)taken, Staying = (uint)staying } });
+            await conversation.SendAsync(new RelayMessage { Done = new RelayDone() });
+            return IsAnswered;
+        }
+        catch (IOException e)
+        {
+            return e.Message;
+        }
+        finally
+        {
+            said.SetResult();
+        }
     }
 
     // Whoever ordered it says stop, or goes.

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Tcpcp.Core.Wire;
 using Tcpcp.Linux;
@@ -12,11 +13,12 @@ internal sealed class ControlConversation(SequencedPacketSocket socket) : IDispo
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
 
+    /// <param name="descriptors">That go with it; they stay the caller's.</param>
     /// <exception cref="KernelException">The other end has closed, or does not receive.</exception>
-    public async Task SendAsync(RelayMessage message)
+    public async Task SendAsync(RelayMessage message, params IReadOnlyList<SafeHandle> descriptors)
     {
         byte[] packet = message.ToByteArray();
-        while (!socket.TrySend(packet, []))
+        while (!socket.TrySend(packet, descriptors))
         {
             if (!await socket.WaitForRoomAsync(s_patience))
                 throw KernelException.Of("send", Errno.ETIMEDOUT);
@@ -28,6 +30,21 @@ internal sealed class ControlConversation(SequencedPacketSocket socket) : IDispo
     {
         using ReceivedPacket? packet = await socket.ReceiveAsync(cancellationToken);
         return packet is null ? null : RelayMessage.Parser.ParseFrom(packet.Data);
+    }
+
+    /// <summary>With the descriptors that came; null when the other end has closed.</summary>
+    public async Task<(RelayMessage Message, ReceivedPacket Packet)?> ReceivePacketAsync(CancellationToken cancellationToken)
+    {
+        ReceivedPacket? packet = await socket.ReceiveAsync(cancellationToken);
+        try
+        {
+            return packet is null ? null : (RelayMessage.Parser.ParseFrom(packet.Data), packet);
+        }
+        catch
+        {
+            packet?.Dispose();
+            throw;
+        }
     }
 
     public void Dispose() => socket.Close();

@@ -33,6 +33,9 @@ internal sealed class ControlServer : IAsyncDisposable
         return new ControlServer(relay, SequencedPacketSocket.Listen(path, ControlConversation.MaxPacketBytes, Mode, group), group, log);
     }
 
+    /// <summary>Another process listens on the path from now on; whoever has connected is still answered.</summary>
+    public void StopListening() => _listener.Dispose();
+
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
@@ -51,6 +54,10 @@ internal sealed class ControlServer : IAsyncDisposable
                 _ = ServeAsync(socket);
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+            {
+                return;
+            }
+            catch (System.Net.Sockets.SocketException) when (_listener.IsDisposed)
             {
                 return;
             }
@@ -74,7 +81,7 @@ internal sealed class ControlServer : IAsyncDisposable
                 return;
             }
 
-            ControlCommands commands = new(_relay, conversation, _log);
+            ControlCommands commands = new(_relay, conversation, isOwner: caller.UserId == Root || caller.UserId == _ownUser, _log);
             while (await conversation.ReceiveAsync(_stopping.Token) is { } message)
                 await commands.AnswerAsync(message, _stopping.Token);
         }

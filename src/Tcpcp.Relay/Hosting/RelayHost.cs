@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Tcpcp.Configuration;
+using Tcpcp.Linux;
 using Tcpcp.Linux.UnixSockets;
 using Tcpcp.Relay.Control;
 using Tcpcp.Relay.Listening;
@@ -17,6 +18,9 @@ namespace Tcpcp.Relay.Hosting;
 internal sealed class RelayHost : IAsyncDisposable
 {
     private static readonly TimeSpan s_endTime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_passTime = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_stayingLook = TimeSpan.FromMilliseconds(200);
 
     // What is read at the start alone.
     private static readonly string[] s_fixedKeys = ["application", "agent", "control:socket", "control:group", "threads", "buffer-bytes", "metrics:listen", "log-level", "log-sessions"];
@@ -29,9 +33,13 @@ internal sealed class RelayHost : IAsyncDisposable
     private readonly SessionOpener _opener;
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _oneReload = new(1);
+    private readonly SessionReceiver _receiver;
+    private readonly TaskCompletionSource _handedOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ControlServer? _control;
     private AgentLink? _agent;
     private RelayMetrics? _metrics;
+    private readonly TaskCompletionSource<(int Taken, int Staying)> _handed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _isHandingOver;
 
     private RelayHost(string path, RelayConfiguration configuration, ILogger log)
     {
@@ -39,6 +47,7 @@ internal sealed class RelayHost : IAsyncDisposable
         Sessions = new RelaySessions(configuration.Threads, configuration.BufferBytes, configuration.LogsSessions, log);
         Passes = new SessionPasses(configuration.Application, log);
         _opener = new SessionOpener(FindPool, Sessions.Begin, Sessions.NextLoop, Sessions, log);
+        _receiver = new SessionReceiver(Passes, Sessions, FindListener, FindPool, log);
     }
 
     public RelaySessions Sessions { get; }
@@ -52,25 +61,22 @@ internal sealed class RelayHost : IAsyncDisposable
     /// <summary>The agent of this host; null: it is not reached, or none is configured.</summary>
     public AgentLink? Agent => _agent;
 
+    /// <summary>A new process has all that this one had: nothing is left to be done here.</summary>
+    public Task HandedOver => _handedOver.Task;
+
     /// <summary>With all listeners listening.</summary>
     /// <param name="path">The configuration's file, for reading it again.</param>
-    /// <exception cref="IOException">Something cannot be listened on.</exception>
-    public static async Task<RelayHost> StartAsync(string path, RelayConfiguration configuration, ILogger log)
+    /// <param name="takesOver">Listening sockets and sessions are those of the process of the relay that runs here.</param>
+    /// <exception cref="IOException">Something cannot be listened on, or there is nothing to take over.</exception>
+    public static async Task<RelayHost> StartAsync(string path, RelayConfiguration configuration, ILogger log, bool takesOver = false)
     {
         RelayHost relay = new(path, configuration, log);
         try
         {
+            if (takesOver)
+                await relay.SucceedAsync(configuration);
             relay.Follow(configuration);
-            relay._control = ControlServer.Start(relay, configuration.ControlSocket, UserGroup.Find(configuration.ControlGroup), log);
-            if (configuration.MetricsListen is { } metrics)
-                relay._metrics = await RelayMetrics.StartAsync(relay, metrics);
-            if (configuration.AgentSocket is { } agent)
-            {
-                SessionReceiver receiver = new(relay.Passes, relay.Sessions, relay.FindListener, relay.FindPool, log);
-                relay._agent = await AgentLink.StartAsync(agent, configuration.Application, receiver, log);
-            }
-
-            log.Ready(configuration.Application, configuration.Listeners.Count, configuration.Pools.Count, configuration.ControlSocket);
+            await relay.OpenAsync();
             return relay;
         }
         catch
@@ -79,6 +85,61 @@ internal sealed class RelayHost : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>
+    /// Gives everything to a new process of the relay on this host. What that one cannot take goes on here to its end; <see cref="HandedOver"/> says when.
+    /// </summary>
+    /// <returns>Null if it was done; else why not: then all goes on here.</returns>
+    public async Task<string?> HandOverAsync(ControlConversation conversation)
+    {
+        if (Interlocked.Exchange(ref _isHandingOver, 1) != 0)
+            return "Another new process takes over already.";
+        await _oneReload.WaitAsync(); // for ever, if it is done
+        Passes.IsClosed = true;
+        Handover handover = new(this, conversation, _log);
+        try
+        {
+            long began = TimeProvider.System.GetTimestamp();
+            while (Passes.Standing + _receiver.Expected > 0)
+            {
+                if (TimeProvider.System.GetElapsedTime(began) > s_passTime)
+                    throw new IOException($"{Passes.Standing + _receiver.Expected} sessions are in passes that do not come to an end: see tcpcp resolve.");
+                await Task.Delay(s_look);
+            }
+
+            await CloseAsync();
+            await handover.RunAsync();
+        }
+        catch (Exception e) when (e is KernelException or IOException or Google.Protobuf.InvalidProtocolBufferException)
+        {
+            _log.NotHandedOver(Sessions.Count, e.Message);
+            Passes.IsClosed = false;
+            foreach (Listener listener in Listeners)
+            {
+                await listener.PauseAsync();
+                listener.Resume();
+            }
+
+            if (_control is null)
+                await OpenAsync();
+            _oneReload.Release();
+            Volatile.Write(ref _isHandingOver, 0);
+            return e.Message;
+        }
+
+        foreach (Listener listener in Listeners)
+            listener.Leave();
+        _log.HandedOver(handover.Taken, handover.Staying);
+        _handed.TrySetResult((handover.Taken, handover.Staying));
+        _ = EndAsync(handover);
+        return null;
+    }
+
+    /// <summary>How many sessions a new process has taken, and how many stay here, when all that can be handed over is.</summary>
+    public Task<(int Taken, int Staying)> UntilHandedOverAsync() => _handed.Task;
+
+    /// <summary>Something that is to be said before the process ends, when it has handed over.</summary>
+    public Task LastWord { get; set; } = Task.CompletedTask;
 
     public Listener? FindListener(string name) => _listeners.GetValueOrDefault(name);
 
@@ -124,8 +185,55 @@ internal sealed class RelayHost : IAsyncDisposable
         _oneReload.Dispose();
     }
 
+    // Where it is reached: by commands, metrics, its agent.
+    private async Task OpenAsync()
+    {
+        _control = ControlServer.Start(this, _started.ControlSocket, UserGroup.Find(_started.ControlGroup), _log);
+        if (_started.MetricsListen is { } metrics)
+            _metrics = await RelayMetrics.StartAsync(this, metrics);
+        if (_started.AgentSocket is { } agent)
+            _agent = await AgentLink.StartAsync(agent, _started.Application, _receiver, _log);
+        _log.Ready(_started.Application, _started.Listeners.Count, _started.Pools.Count, _started.ControlSocket);
+    }
+
+    private async Task CloseAsync()
+    {
+        if (_agent is not null)
+            await _agent.DisposeAsync();
+        if (_metrics is not null)
+            await _metrics.DisposeAsync();
+        _control?.StopListening();
+        (_agent, _metrics, _control) = (null, null, null);
+    }
+
+    private async Task SucceedAsync(RelayConfiguration configuration)
+    {
+        FollowPools(configuration);
+        foreach (ListenerSettings settings in configuration.Listeners)
+            _listeners[settings.Name] = NewListener(settings);
+        Succession succession = new(_receiver, FindListener);
+        await succession.RunAsync(configuration.ControlSocket);
+        _log.TookOver(succession.Listeners, succession.Sessions);
+    }
+
+    private async Task EndAsync(Handover handover)
+    {
+        await LastWord.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        while (handover.Staying > 0)
+            await Task.Delay(s_stayingLook);
+        _handedOver.TrySetResult();
+    }
+
+    private Listener NewListener(ListenerSettings settings) => new(settings, Open, reason => _log.NotAccepted(settings.Name, reason));
+
     // Pools first: a listener finds its own at once.
     private void Follow(RelayConfiguration configuration)
+    {
+        FollowPools(configuration);
+        FollowListeners(configuration);
+    }
+
+    private void FollowPools(RelayConfiguration configuration)
     {
         foreach (PoolSettings settings in configuration.Pools)
         {
@@ -140,7 +248,10 @@ internal sealed class RelayHost : IAsyncDisposable
             _pools[settings.Name] = (pool, checks);
             checks.Start();
         }
+    }
 
+    private void FollowListeners(RelayConfiguration configuration)
+    {
         foreach (string gone in _listeners.Keys.Except(configuration.Listeners.Select(listener => listener.Name), StringComparer.OrdinalIgnoreCase))
         {
             if (_listeners.TryRemove(gone, out Listener? listener))
@@ -152,7 +263,7 @@ internal sealed class RelayHost : IAsyncDisposable
         {
             try
             {
-                _listeners.GetOrAdd(settings.Name, _ => new Listener(settings, Open, reason => _log.NotAccepted(settings.Name, reason))).Follow(settings);
+                _listeners.GetOrAdd(settings.Name, _ => NewListener(settings)).Follow(settings);
             }
             catch (IOException e)
             {

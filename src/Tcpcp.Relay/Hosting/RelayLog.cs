@@ -62,6 +62,18 @@ internal static partial class RelayLog
     [LoggerMessage(218, LogLevel.Error, "{What}")]
     public static partial void Failed(this ILogger log, string what, Exception exception);
 
+    [LoggerMessage(220, LogLevel.Warning, "{Listener} at {Address} is not taken over: {Reason}")]
+    public static partial void ListenerNotTaken(this ILogger log, string listener, IPEndPoint address, string reason);
+
+    [LoggerMessage(221, LogLevel.Information, "A new process of the relay has taken {Sessions} sessions over; {Staying} stay here to their end.")]
+    public static partial void HandedOver(this ILogger log, int sessions, int staying);
+
+    [LoggerMessage(222, LogLevel.Error, "The new process of the relay has gone away; this one goes on with all that it has not taken ({Sessions} sessions): {Reason}")]
+    public static partial void NotHandedOver(this ILogger log, int sessions, string reason);
+
+    [LoggerMessage(223, LogLevel.Information, "Taken over from the process before: {Listeners} listening sockets and {Sessions} sessions.")]
+    public static partial void TookOver(this ILogger log, int listeners, int sessions);
+
     [LoggerMessage(219, LogLevel.Information, "An operator has set {Server} of {Pool}: state {State}, weight {Weight}.")]
     public static partial void ServerSet(this ILogger log, string server, string pool, string state, int weight);
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Tcpcp.Linux.Streams;
 using Tcpcp.Linux.Tcp;
 using Tcpcp.Relay.Settings;
 
@@ -17,6 +18,8 @@ internal sealed class Listener : IDisposable
     private readonly Action<string> _failed;
     private readonly Lock _lock = new();
     private readonly Dictionary<IPEndPoint, Socket> _sockets = [];
+    private readonly List<Task> _accepting = [];
+    private CancellationTokenSource _pausing = new();
     private TaskCompletionSource _room = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _sessions;
     private long _total;
@@ -67,10 +70,52 @@ internal sealed class Listener : IDisposable
 
         foreach (IPEndPoint address in settings.Addresses.Where(one => !_sockets.ContainsKey(one)))
         {
-            Socket socket = Listen(address, settings);
-            _sockets[address] = socket;
-            _ = AcceptAsync(socket);
+            Begin(address, Listen(address, settings));
         }
+    }
+
+    /// <summary>Listening sockets, by their addresses.</summary>
+    public IReadOnlyDictionary<IPEndPoint, Socket> Sockets => _sockets;
+
+    /// <summary>Takes a listening socket over from another process.</summary>
+    /// <returns>False if it is not to listen there.</returns>
+    public bool Adopt(IPEndPoint address, Socket socket)
+    {
+        if (!Settings.Addresses.Contains(address) || _sockets.ContainsKey(address))
+            return false;
+        Begin(address, socket);
+        return true;
+    }
+
+    /// <summary>Accepts nothing until <see cref="Resume"/>; clients wait in the kernel, or for another process that has the sockets too.</summary>
+    public async Task PauseAsync()
+    {
+        await _pausing.CancelAsync();
+        await Task.WhenAll(_accepting);
+    }
+
+    /// <summary>Another process listens at its sockets: here they are closed, of which nobody hears. After a pause.</summary>
+    public void Leave()
+    {
+        foreach (Socket socket in _sockets.Values)
+            StreamSocket.Leave(socket);
+        _sockets.Clear();
+    }
+
+    /// <summary>Accepts again.</summary>
+    public void Resume()
+    {
+        _pausing.Dispose();
+        _pausing = new CancellationTokenSource();
+        _accepting.Clear();
+        foreach (Socket socket in _sockets.Values)
+            _accepting.Add(AcceptAsync(socket, _pausing.Token));
+    }
+
+    private void Begin(IPEndPoint address, Socket socket)
+    {
+        _sockets[address] = socket;
+        _accepting.Add(AcceptAsync(socket, _pausing.Token));
     }
 
     /// <summary>Takes a place for a session that comes from another host.</summary>
@@ -142,18 +187,18 @@ internal sealed class Listener : IDisposable
         }
     }
 
-    private async Task AcceptAsync(Socket listening)
+    private async Task AcceptAsync(Socket listening, CancellationToken pause)
     {
         try
         {
             while (!_isDisposed)
             {
-                await UntilRoomAsync(); // while there is none clients wait in the kernel
+                await UntilRoomAsync().AsTask().WaitAsync(pause); // while there is none clients wait in the kernel
                 try
                 {
-                    Socket client = await listening.AcceptAsync();
+                    Socket client = await listening.AcceptAsync(pause);
                     Interlocked.Increment(ref _total);
-                    if (await TakeAsync() is { } place)
+                    if (await TakeAsync(pause) is { } place)
                         _accepted(client, place);
                     else
                         client.Dispose();
@@ -162,13 +207,13 @@ internal sealed class Listener : IDisposable
                 {
                     // No descriptors left, or the client has gone meanwhile.
                     _failed(e.Message);
-                    await Task.Delay(s_pause);
+                    await Task.Delay(s_pause, pause);
                 }
             }
         }
-        catch (Exception e) when (e is ObjectDisposedException or SocketException)
+        catch (Exception e) when (e is ObjectDisposedException or SocketException or OperationCanceledException)
         {
-            // It does not listen there any more.
+            // It does not listen there any more, or not now.
         }
     }
 
@@ -188,8 +233,8 @@ internal sealed class Listener : IDisposable
         }
     }
 
-    // Null: it is closed.
-    private async ValueTask<ListenerPlace?> TakeAsync()
+    // Null: it is closed. One that was accepted while there was room, and finds none, waits for it; in a pause nobody may wait.
+    private async ValueTask<ListenerPlace?> TakeAsync(CancellationToken pause)
     {
         while (!_isDisposed)
         {
@@ -198,7 +243,12 @@ internal sealed class Listener : IDisposable
                 room = _room.Task;
             if (TryTake() is { } place)
                 return place;
-            await room;
+            await room.WaitAsync(pause).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!pause.IsCancellationRequested)
+                continue;
+            lock (_lock)
+                _sessions++;
+            return new ListenerPlace(this);
         }
 
         return null;

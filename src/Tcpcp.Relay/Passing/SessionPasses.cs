@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Tcpcp.Client;
@@ -11,6 +12,14 @@ namespace Tcpcp.Relay.Passing;
 /// <param name="application">Under which relays are registered at their agents.</param>
 internal sealed class SessionPasses(string application, ILogger log)
 {
+    private readonly ConcurrentDictionary<Session, bool> _standing = new();
+
+    /// <summary>Sessions that stand still for a pass whose end is not known yet.</summary>
+    public int Standing => _standing.Count;
+
+    /// <summary>Sessions stay here: another process of the relay is to take them.</summary>
+    public bool IsClosed { get; set; }
+
     /// <summary>What the agent needs to know.</summary>
     /// <param name="destination">Name of the agent there; empty: the agent here chooses.</param>
     public PassOrder OrderOf(Session session, string destination = "") => new()
@@ -20,7 +29,7 @@ internal sealed class SessionPasses(string application, ILogger log)
         Destination = destination,
         Epoch = session.Identity.Epoch,
         IsInseparable = true,
-        QuiesceAsync = async _ => await session.QuiesceAsync(),
+        QuiesceAsync = async _ => await QuiesceAsync(session),
         Resume = session.Start,
         Concluded = result => Conclude(session, result),
     };
@@ -40,6 +49,20 @@ internal sealed class SessionPasses(string application, ILogger log)
         }
     }
 
+    private async Task<ReadOnlyMemory<byte>> QuiesceAsync(Session session)
+    {
+        _standing[session] = true;
+        try
+        {
+            return IsClosed ? throw new InvalidOperationException("The relay is being upgraded: a new process takes its sessions.") : await session.QuiesceAsync();
+        }
+        catch
+        {
+            _standing.TryRemove(session, out _);
+            throw;
+        }
+    }
+
     private static async Task<bool> HasEndedAsync(Session session)
     {
         await session.UntilSeenAsync();
@@ -54,6 +77,7 @@ internal sealed class SessionPasses(string application, ILogger log)
 
     private void Conclude(Session session, PassResult result)
     {
+        _standing.TryRemove(session, out _);
         SessionIdentity identity = session.Identity;
         switch (result.Owner)
         {

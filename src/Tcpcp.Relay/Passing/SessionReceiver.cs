@@ -21,16 +21,45 @@ internal sealed class SessionReceiver(
 {
     private readonly ConcurrentDictionary<PassId, Reservation> _reserved = new();
 
+    /// <summary>Sessions that have been let in and have not come yet.</summary>
+    public int Expected => _reserved.Count;
+
+    /// <summary>
+    /// Takes a session from an earlier process of this host's relay: what begins it, with the client's socket and the server's, or what gives its places back where they are null. Null: it cannot be
+    /// taken.
+    /// </summary>
+    public Action<Socket?, Socket?>? Take(ReadOnlyMemory<byte> bytes, ulong epoch, out string obstacle)
+    {
+        if (SessionWire.Read(bytes, out obstacle) is not { } state || Reserve(state, "the relay before", out obstacle) is not { } reservation)
+            return null;
+        return (client, server) =>
+        {
+            if (client is null || server is null)
+                reservation.GiveBack();
+            else
+                Begin(epoch, reservation, client, server);
+        };
+    }
+
     public ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken)
     {
         Reservation? reservation = Reserve(arriving, out string obstacle);
+        if (reservation is not null)
+        {
+            _reserved[arriving.Pass] = reservation;
+            if (passes.IsClosed && _reserved.TryRemove(arriving.Pass, out _))
+            {
+                reservation.GiveBack();
+                (reservation, obstacle) = (null, "The relay is being upgraded: try again.");
+            }
+        }
+
         if (reservation is null)
         {
             log.SessionRefused(arriving.Origin, obstacle);
             return new(obstacle);
         }
 
-        _reserved[arriving.Pass] = reservation;
         return new((string?)null);
     }
 
@@ -60,27 +89,28 @@ internal sealed class SessionReceiver(
             return;
         }
 
-        Begin(arriving, reservation, client, server);
+        Listener listener = reservation.ClientPlace.Listener;
+        listener.CountPassedIn();
+        ServerPlace place = reservation.ServerPlace;
+        log.SessionCame(new Guid(reservation.State.Id.Span), listener.Name, arriving.Origin, SessionWire.ClientOf(reservation.State), place.Pool.Name, place.Server.Name);
+        Begin(arriving.Epoch, reservation, client, server);
     }
 
     public IReadOnlyList<PassOrder> FindConnections(IReadOnlyList<FourTuple> wanted) =>
         [.. sessions.All.Where(session => wanted.Count == 0 || (session.FindNames() is { } names && names.Any(wanted.Contains))).Select(session => passes.OrderOf(session))];
 
-    private void Begin(ArrivingConnections arriving, Reservation reservation, Socket client, Socket server)
+    private void Begin(ulong epoch, Reservation reservation, Socket client, Socket server)
     {
         RelaySession state = reservation.State;
         SessionIdentity identity = new(new Guid(state.Id.Span), SessionWire.ClientOf(state), reservation.ClientPlace, reservation.ServerPlace,
             SessionWire.AcceptedOf(state), TimeSpan.FromMicroseconds(state.OpeningUs))
         {
             Passes = (int)state.Passes,
-            Epoch = arriving.Epoch,
+            Epoch = epoch,
         };
-        Listener listener = reservation.ClientPlace.Listener;
-        Session session = new(identity, listener.Settings.Timeouts, client, server, sessions.NextLoop(), sessions);
+        Session session = new(identity, reservation.ClientPlace.Listener.Settings.Timeouts, client, server, sessions.NextLoop(), sessions);
         SessionWire.Begin(session.ToServer, state.ToServer);
         SessionWire.Begin(session.ToClient, state.ToClient);
-        listener.CountPassedIn();
-        log.SessionCame(identity.Id, listener.Name, arriving.Origin, identity.Client, identity.ServerPlace.Pool.Name, identity.ServerPlace.Server.Name);
         sessions.Begin(session);
     }
 
@@ -94,15 +124,20 @@ internal sealed class SessionReceiver(
             return null;
         }
 
+        return Reserve(state, arriving.Origin, out obstacle);
+    }
+
+    private Reservation? Reserve(RelaySession state, string origin, out string obstacle)
+    {
         if (findListener(state.Listener) is not { } listener)
         {
-            obstacle = $"The relay here has no listener {state.Listener}: configure it as at {arriving.Origin}.";
+            obstacle = $"The relay here has no listener {state.Listener}: configure it as at {origin}.";
             return null;
         }
 
         if (findPool(state.Pool) is not { } pool)
         {
-            obstacle = $"The relay here has no pool {state.Pool}: configure it as at {arriving.Origin}.";
+            obstacle = $"The relay here has no pool {state.Pool}: configure it as at {origin}.";
             return null;
         }
 

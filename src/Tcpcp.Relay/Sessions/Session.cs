@@ -68,12 +68,27 @@ internal sealed class Session
     /// <summary>Stops reading and writing. From any thread.</summary>
     /// <returns>What goes with the session.</returns>
     /// <exception cref="InvalidOperationException">It has ended.</exception>
-    public Task<ReadOnlyMemory<byte>> QuiesceAsync() => Loop.InvokeAsync(() =>
+    /// <param name="hosts">How many hosts it goes on: 0 if another process of this host takes it.</param>
+    public Task<ReadOnlyMemory<byte>> QuiesceAsync(int hosts = 1) => Loop.InvokeAsync(() =>
     {
         if (_isOver)
             throw new InvalidOperationException("The session has ended.");
         Stop();
-        return SessionWire.Write(this);
+        return SessionWire.Write(this, hosts);
+    });
+
+    /// <summary>Another process has both sockets and goes on with it: here they are closed, of which nobody hears. Of one that stands still.</summary>
+    public Task LeaveAsync() => Loop.InvokeAsync(() =>
+    {
+        if (_isOver)
+            return true;
+        _isOver = true;
+        ToServer.Drop(Loop.Buffers);
+        ToClient.Drop(Loop.Buffers);
+        foreach (Socket socket in Sockets)
+            StreamSocket.Leave(socket);
+        _owner.Ended(this, SessionEnd.HandedOver);
+        return true;
     });
 
     /// <summary>Returns when the loop has dealt with what has happened to the connections so far.</summary>

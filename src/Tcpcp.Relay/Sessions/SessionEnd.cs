@@ -33,6 +33,9 @@ internal enum SessionEnd
     /// <summary>It goes on at another host.</summary>
     Passed,
 
+    /// <summary>It goes on in a new process of this host's relay.</summary>
+    HandedOver,
+
     /// <summary>The agent does not know which host has it; it does not go on here.</summary>
     InDoubt,
 

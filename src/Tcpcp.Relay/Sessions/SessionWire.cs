@@ -14,7 +14,8 @@ internal static class SessionWire
     private const int MaxPendingBytes = 4 << 20;
 
     /// <summary>Of a session that stands still. On its loop's thread.</summary>
-    public static ReadOnlyMemory<byte> Write(Session session)
+    /// <param name="hosts">How many hosts it goes on by this.</param>
+    public static ReadOnlyMemory<byte> Write(Session session, int hosts)
     {
         SessionIdentity identity = session.Identity;
         return new RelaySession
@@ -27,7 +28,7 @@ internal static class SessionWire
             Client = new Core.Wire.EndPoint { Address = ByteString.CopyFrom(identity.Client.Address.GetAddressBytes()), Port = (uint)identity.Client.Port },
             AcceptedUs = (identity.Accepted - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
             OpeningUs = (long)identity.Opening.TotalMicroseconds,
-            Passes = (uint)identity.Passes + 1,
+            Passes = (uint)(identity.Passes + hosts),
             ToServer = ToMessage(session.ToServer),
             ToClient = ToMessage(session.ToClient),
         }.ToByteArray();

@@ -85,6 +85,20 @@ internal sealed class LabRelay : IAsyncDisposable
         await Eventually.True(() => Log[before.Length..].Contains("The configuration was", StringComparison.Ordinal));
     }
 
+    /// <summary>Gives it another file, which counts when it reads it.</summary>
+    public Task WriteAsync(string configuration) => File.WriteAllTextAsync(ConfigurationFile, configuration);
+
+    /// <summary>Writes its file as it is to be, and puts a new process in its place.</summary>
+    /// <returns>What the command says. The lab ends the new process.</returns>
+    public async Task<JsonElement> UpgradeAsync()
+    {
+        await File.WriteAllTextAsync(ConfigurationFile, Configuration.ToJsonString());
+        return Assert.Single(await JsonAsync(0, "upgrade"));
+    }
+
+    /// <summary>Returns when the process that was started first has ended, and its exit code.</summary>
+    public Task<int> FirstEndedAsync() => _process!.Exit.WaitAsync(s_limit);
+
     /// <summary>Stops it, as systemd does.</summary>
     public async Task<int> StopAsync()
     {
