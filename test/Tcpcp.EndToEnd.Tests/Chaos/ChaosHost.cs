@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Text.Json.Nodes;
 using Tcpcp.Core;
 using Tcpcp.EndToEnd.Tests.Agents;
 using Tcpcp.Lab;
@@ -20,12 +21,14 @@ internal sealed class ChaosHost
     private readonly List<int> _agents = [];
     private readonly int _seed;
     private readonly string _clock;
+    private readonly IPEndPoint? _server;
     private ChildProcess? _application;
     private JournalSpace? _journal;
 
-    public ChaosHost(LabAgent agent, int seed, bool hasClock, bool hasApplication)
+    /// <param name="server">Its application is a relay before that; null: one that answers itself.</param>
+    public ChaosHost(LabAgent agent, int seed, bool hasClock, bool hasApplication, IPEndPoint? server = null)
     {
-        (Agent, _seed, HasApplication) = (agent, seed, hasApplication);
+        (Agent, _seed, HasApplication, _server) = (agent, seed, hasApplication, server);
         string directory = Path.GetDirectoryName(agent.ConfigurationFile)!;
         (_clock, OrderFile) = (Path.Combine(directory, "clock"), Path.Combine(directory, "stop-at-verdict"));
         HasClock = hasClock && File.Exists(FakeTime);
@@ -84,10 +87,36 @@ internal sealed class ChaosHost
     {
         if (!HasApplication)
             return;
+        if (_server is { } server)
+        {
+            await StartRelayAsync(server);
+            return;
+        }
+
         string[] arguments = ["chaos", Agent.SocketPath, Port.ToString(CultureInfo.InvariantCulture), _seed.ToString(CultureInfo.InvariantCulture), OrderFile];
         _application = Agent.Start(Path.Combine(AppContext.BaseDirectory, "Tcpcp.PassProcess"), arguments);
         await Eventually.True(() => _application.Output!.Text.Contains("ready", StringComparison.Ordinal) || _application.Exit.IsCompleted);
         Assert.False(_application.Exit.IsCompleted, $"{Name}: the application did not start: {_application.Output!.Text}{_application.ErrorOutput!.Text}");
+    }
+
+    private async Task StartRelayAsync(IPEndPoint server)
+    {
+        string directory = Path.GetDirectoryName(Agent.ConfigurationFile)!;
+        string file = Path.Combine(directory, "relay.json");
+        await File.WriteAllTextAsync(file, new JsonObject
+        {
+            ["application"] = "chaos",
+            ["agent"] = Agent.SocketPath,
+            ["control"] = new JsonObject { ["socket"] = Path.Combine(directory, "relay.sock") },
+            ["listeners"] = new JsonObject
+            {
+                ["chaos"] = new JsonObject { ["listen"] = new JsonArray([.. ChaosLab.Services.Select(service => JsonValue.Create($"{new IPEndPoint(service, Port)}"))]), ["pool"] = "chaos", ["keep-alive"] = "5s" },
+            },
+            ["pools"] = new JsonObject { ["chaos"] = new JsonObject { ["servers"] = new JsonObject { ["s1"] = new JsonObject { ["address"] = $"{server}" } } } },
+        }.ToJsonString());
+        _application = Agent.Start(Command.Path, ["relay", "--config", file]);
+        await Eventually.True(() => _application.Output!.Text.Contains("is ready", StringComparison.Ordinal) || _application.Exit.IsCompleted);
+        Assert.False(_application.Exit.IsCompleted, $"{Name}: the relay did not start: {_application.Output!.Text}{_application.ErrorOutput!.Text}");
     }
 
     public async Task KillApplicationAsync()

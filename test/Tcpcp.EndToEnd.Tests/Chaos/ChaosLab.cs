@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Tcpcp.EndToEnd.Tests.Agents;
 using Tcpcp.Lab;
 using Tcpcp.Lab.Capture;
+using Tcpcp.Linux.Processes;
 
 namespace Tcpcp.EndToEnd.Tests.Chaos;
 
@@ -14,6 +15,8 @@ internal sealed class ChaosLab : IAsyncDisposable
     private readonly LabNetwork _network;
     private readonly bool _isGateway;
     private readonly string _directory;
+    private readonly Host? _serverHost;
+    private readonly int _serverSeed;
 
     private ChaosLab(ChaosSetting setting, LabNetwork network, LabCertificates certificates)
     {
@@ -24,8 +27,11 @@ internal sealed class ChaosLab : IAsyncDisposable
         if (setting.Path is { } path)
             Peer.MoveFarAway(path);
         Host[] hosts = [.. s_names.Select((name, i) => network.AddHost(name, $"10.0.0.{2 + i}/24", $"fd00::{2 + i}/64"))];
+        if (setting.IsRelay)
+            (_serverHost, _serverSeed) = (network.AddHost("server", "10.0.0.8/24", "fd00::8/64"), setting.Seed);
+        IPEndPoint? server = _serverHost is null ? null : new(_serverHost.IPv4, ChaosHost.Port);
         Hosts = [.. hosts.Select((host, i) => new ChaosHost(
-            LabAgent.Create(host, s_names[i], _isGateway ? "gateway" : AgentLab.Forward, _directory, certificates), seeds.Next(), setting.HasClock, hasApplication: true))];
+            LabAgent.Create(host, s_names[i], _isGateway ? "gateway" : AgentLab.Forward, _directory, certificates), seeds.Next(), setting.HasClock, hasApplication: true, server))];
         foreach (ChaosHost host in Hosts)
         {
             foreach (ChaosHost other in Hosts.Where(other => other != host))
@@ -56,11 +62,20 @@ internal sealed class ChaosLab : IAsyncDisposable
 
     public PacketCapture Capture { get; }
 
+    /// <summary>What is behind the relays; null: there are none.</summary>
+    public ChildProcess? Server { get; private set; }
+
     public static async Task<ChaosLab> StartAsync(ChaosSetting setting, LabCertificates certificates)
     {
         ChaosLab lab = new(setting, await LabNetwork.CreateAsync(), certificates);
         try
         {
+            if (lab._serverHost is { } server)
+            {
+                lab.Server = server.Start(Path.Combine(AppContext.BaseDirectory, "Tcpcp.PassProcess"), ["chaos", "none", $"{ChaosHost.Port}", $"{lab._serverSeed}", "none"]);
+                await Eventually.True(() => lab.Server.Output!.Text.Contains("ready", StringComparison.Ordinal));
+            }
+
             await Task.WhenAll(lab.Parties.Select(host => host.StartAgentAsync()));
             await Task.WhenAll(lab.Hosts.Select(host => host.StartApplicationAsync()));
             return lab;
@@ -91,6 +106,8 @@ internal sealed class ChaosLab : IAsyncDisposable
     {
         foreach (ChaosHost host in Parties)
             await host.EndAgentAsync();
+        if (Server is not null)
+            await Server.DisposeAsync();
         await Capture.DisposeAsync();
         await _network.DisposeAsync();
         Directory.Delete(_directory, recursive: true);

@@ -182,7 +182,7 @@ internal sealed class ChaosRun : IAsyncDisposable
             await Task.Delay(20);
         }
 
-        string said = string.Concat(_lab.Hosts.Select(host => host.Said));
+        string said = string.Concat(_lab.Hosts.Select(host => host.Said)) + _lab.Server?.Output!.Text + _lab.Server?.ErrorOutput!.Text;
         Assert.DoesNotContain("WRONG", said, StringComparison.Ordinal);
         Assert.DoesNotContain("Unhandled", said, StringComparison.Ordinal);
         foreach ((FourTuple connection, ChaosStream stream) in _streams)

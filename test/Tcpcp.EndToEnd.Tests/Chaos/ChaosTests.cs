@@ -6,7 +6,7 @@ namespace Tcpcp.EndToEnd.Tests.Chaos;
 /// <summary>
 /// Random connections, passed at random between three hosts to which random things happen: not a byte is wrong, nothing hangs, nothing has two owners, and only what a
 /// death explains may end. <c>./test.sh --chaos MINUTES</c> runs it for so long (<c>TCPCP_CHAOS_MINUTES</c>), with a seed of its own or with <c>TCPCP_CHAOS_SEED</c>,
-/// which repeats a run; else two short runs are made.
+/// which repeats a run; else three short runs are made.
 /// </summary>
 [Collection(HeavyTests.Name)]
 public sealed class ChaosTests(LabCertificates certificates, ITestOutputHelper output)
@@ -15,10 +15,12 @@ public sealed class ChaosTests(LabCertificates certificates, ITestOutputHelper o
     private static readonly TimeSpan s_round = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_patientRound = TimeSpan.FromSeconds(150);
     private const int PatientEvery = 8;
+    private const int RelaySeed = 51;
 
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
+    [InlineData(RelaySeed)]
     public async Task Only_what_a_death_explains_ends_and_no_byte_is_wrong(int ownSeed)
     {
         string minutes = Environment.GetEnvironmentVariable("TCPCP_CHAOS_MINUTES") ?? "";

@@ -46,8 +46,10 @@ internal sealed class ChaosTroubles(ChaosLab lab, ChaosSetting setting, Random r
 
     private bool CanHappen(ChaosFault fault, ChaosHost host) => fault switch
     {
+        ChaosFault.AgentStoppedAtVerdict when setting.IsRelay => false, // that the application does
+        // The host of an address is nobody's guest: nothing brings the address back. Each relay's host has the one that its servers answer to.
+        ChaosFault.Rebooted when setting.IsRelay => false,
         ChaosFault.ApplicationKilled or ChaosFault.ApplicationStopped or ChaosFault.AgentStoppedAtVerdict or ChaosFault.JournalFull => host.HasApplication,
-        // The host of an address is nobody's guest: nothing brings the address back.
         ChaosFault.Rebooted => setting.IsGateway || (!isMoving() && !ChaosLab.Services.Any(host.HasAddress)),
         ChaosFault.ClockStepped => host.HasClock,
         _ => true,

@@ -11,7 +11,7 @@ namespace Tcpcp.PassProcess.Chaos;
 
 /// <summary>
 /// Serves conversations of a chaos run, and passes them when the agent asks: SOCKET PORT SEED ORDERFILE. It now and then refuses what comes, and takes its time. It prints
-/// how each conversation ended. If the order file is there, which has the number of the agent's process, it stops that before its next answer about what comes.
+/// how each conversation ended. SOCKET may be none: then nothing is passed, and it is the server behind relays. If the order file is there, which has the number of the agent's process, it stops that before its next answer about what comes.
 /// </summary>
 internal sealed class ChaosApplication(int seed, string orderFile) : IConnectionReceiver
 {
@@ -26,8 +26,9 @@ internal sealed class ChaosApplication(int seed, string orderFile) : IConnection
     public static async Task RunAsync(IReadOnlyList<string> arguments)
     {
         ChaosApplication application = new(int.Parse(arguments[2], CultureInfo.InvariantCulture), arguments[3]);
-        await using AgentClient agent = await AgentClient.ConnectAsync(new AgentClientOptions { Path = arguments[0], Program = Name });
-        await agent.RegisterAsync(Name, application);
+        await using AgentClient? agent = arguments[0] == "none" ? null : await AgentClient.ConnectAsync(new AgentClientOptions { Path = arguments[0], Program = Name });
+        if (agent is not null)
+            await agent.RegisterAsync(Name, application);
         using Socket listener = await ListenAsync(int.Parse(arguments[1], CultureInfo.InvariantCulture));
         Console.WriteLine("ready");
         while (true)
