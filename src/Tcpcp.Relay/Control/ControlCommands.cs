@@ -3,6 +3,8 @@ using Microsoft.Extensions.Logging;
 using Tcpcp.Client;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
+using Tcpcp.Linux;
+using Tcpcp.Linux.Processes;
 using Tcpcp.Relay.Hosting;
 using Tcpcp.Relay.Passing;
 using Tcpcp.Relay.Servers;
@@ -106,18 +108,18 @@ internal sealed class ControlCommands(RelayHost relay, ControlConversation conve
         relay.LastWord = said.Task;
         try
         {
-            using Successor successor = Successor.Start();
+            ChildProcess successor = Successor.Start();
             Task<(int Taken, int Staying)> handed = relay.UntilHandedOverAsync();
             if (await Task.WhenAny(handed, successor.Exit) != handed)
                 return $"The new process has ended (exit code {await successor.Exit}); this one goes on. Its log says why.";
             (int taken, int staying) = await handed;
-            await conversation.SendAsync(new RelayMessage { Upgraded = new RelayUpgraded { ProcessId = (uint)successor.Id, Sessions = (uint)taken, Staying = (uint)staying } });
+            await conversation.SendAsync(new RelayMessage { Upgraded = new RelayUpgraded { ProcessId = (uint)successor.Pid, Sessions = (uint)taken, Staying = (uint)staying } });
             await conversation.SendAsync(new RelayMessage { Done = new RelayDone() });
             return IsAnswered;
         }
-        catch (IOException e)
+        catch (KernelException e)
         {
-            return e.Message;
+            return $"The new process cannot be started: {e.Message}";
         }
         finally
         {
