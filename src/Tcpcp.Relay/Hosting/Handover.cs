@@ -44,13 +44,20 @@ internal sealed class Handover(RelayHost relay, ControlConversation conversation
             }
         }
 
-        // With those that are still being opened, and open in the meantime.
-        while (relay.Listeners.Sum(listener => listener.Sessions) is var places && places > Staying)
+        // With those that are still being opened. They have a place at their listener before they are among the open ones: so the places are counted first.
+        while (true)
         {
-            foreach (Session session in relay.Sessions.All.Except(_staying).ToArray())
+            Listener[] listeners = [.. relay.Listeners];
+            int places = listeners.Sum(listener => listener.Sessions);
+            Session[] open = [.. relay.Sessions.All];
+            Session[] left = [.. open.Except(_staying)];
+            foreach (Session session in left)
                 await HandAsync(session);
-            if (relay.Listeners.Sum(listener => listener.Sessions) == places)
-                await Task.Delay(s_look);
+            if (left.Length > 0)
+                continue;
+            if (places <= open.Count(session => listeners.Contains(session.Identity.ClientPlace.Listener)))
+                return;
+            await Task.Delay(s_look);
         }
     }
 

@@ -87,6 +87,22 @@ public sealed class RelayUpgradeTests(LabCertificates certificates)
     }
 
     [Fact]
+    public async Task Sessions_of_a_listener_that_was_taken_out_before_stay_to_their_end()
+    {
+        await using RelayLab lab = await RelayLab.StartWithEchoAsync(certificates);
+        IReadOnlyList<EchoConversation> conversations = await lab.Agents.ConverseManyAsync(Sessions, 1_000_000);
+        JsonObject listeners = lab.A.Configuration["listeners"]!.AsObject();
+        JsonNode listener = listeners[RelayLab.Listener]!;
+        listeners.Remove(RelayLab.Listener);
+        listeners["renamed"] = listener;
+        await lab.A.ReloadAsync();
+        Assert.Equal(Sessions, (await lab.A.UpgradeAsync()).GetProperty("staying").GetInt32());
+        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(Progress)));
+        await lab.FinishAsync();
+        Assert.Equal(0, await lab.A.FirstEndedAsync());
+    }
+
+    [Fact]
     public async Task Without_a_relay_that_runs_there_is_nothing_to_take_over()
     {
         string directory = Directory.CreateTempSubdirectory("tcpcp-test-").FullName;
