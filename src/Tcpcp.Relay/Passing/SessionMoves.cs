@@ -8,10 +8,11 @@ using Tcpcp.Relay.Sessions;
 namespace Tcpcp.Relay.Passing;
 
 /// <summary>One order to move sessions to another host: a bounded number at a time, each tried once; the rest runs on meanwhile.</summary>
-/// <param name="limit">How many at most; null: all, and then those that have opened meanwhile. Who arrives later stays: there would be no end where clients never cease.</param>
+/// <param name="limit">How many at most; null: all, and then those that have opened meanwhile, until they are few: there would be no end where clients never cease.</param>
 internal sealed class SessionMoves(RelaySessions sessions, SessionPasses passes, AgentClient agent, string destination, int? limit)
 {
     private const int AtATime = 16;
+    private const int MostRounds = 50; // each shorter than the one before
 
     private int _done;
     private int _total;
@@ -30,7 +31,7 @@ internal sealed class SessionMoves(RelaySessions sessions, SessionPasses passes,
     private async Task RunAllAsync(ChannelWriter<MoveProgress> progress, CancellationToken stop)
     {
         HashSet<Session> seen = [];
-        for (int round = 0; round < (limit is null ? 2 : 1); round++)
+        for (int round = 0; round < (limit is null ? MostRounds : 1); round++)
         {
             Session[] fresh = [.. sessions.All.Where(session => !seen.Contains(session)).OrderByDescending(session => session.Identity.Accepted).Take(limit ?? int.MaxValue)];
             seen.UnionWith(fresh);
@@ -46,6 +47,8 @@ internal sealed class SessionMoves(RelaySessions sessions, SessionPasses passes,
             }
 
             await Task.WhenAll(underWay);
+            if (stop.IsCancellationRequested || (round > 0 && fresh.Length <= AtATime))
+                return;
         }
     }
 
