@@ -1,0 +1,85 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Tcpcp.AspNetCore.Hosting;
+using Tcpcp.AspNetCore.Transport;
+using Tcpcp.Client;
+using Tcpcp.Core;
+
+namespace Tcpcp.AspNetCore.Passing;
+
+/// <summary>Passes all connections: a bounded number at a time. Those that are busy are tried again, those that open meanwhile come too, as long as there is time.</summary>
+internal sealed class ConnectionDrain(AgentLink link, ServerConnections connections, ConnectionPasses passes, IOptions<TcpcpOptions> options, ILogger<ConnectionDrain> log)
+    : IConnectionDrain
+{
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
+
+    public async Task<DrainReport> DrainAsync(string? destination = null, CancellationToken cancellationToken = default)
+    {
+        AgentClient agent = link.Client ?? throw new InvalidOperationException("The agent of this host is not there.");
+        IReadOnlyList<string> destinations = destination is not null ? [destination] : options.Value.Destinations.Count > 0 ? [.. options.Value.Destinations] : agent.Destinations;
+        if (destinations.Count == 0)
+            throw new InvalidOperationException("The agent of this host knows no destination.");
+        Run run = new(agent, passes, destinations);
+        long started = TimeProvider.System.GetTimestamp();
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(options.Value.DrainTimeout);
+        while (!limit.IsCancellationRequested && Candidates() is { Count: > 0 } candidates)
+        {
+            ParallelOptions atOnce = new() { MaxDegreeOfParallelism = options.Value.MaxConcurrentPasses, CancellationToken = CancellationToken.None };
+            await Parallel.ForEachAsync(candidates, atOnce, async (connection, _) =>
+            {
+                if (!limit.IsCancellationRequested)
+                    await run.PassAsync(connection);
+            });
+            await Task.Delay(s_pause, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        DrainReport report = run.Report(TimeProvider.System.GetElapsedTime(started));
+        log.Drained(report.Passed, report.Finished, report.Stayed, report.Duration.TotalMilliseconds);
+        return report;
+
+        IReadOnlyList<PassableConnection> Candidates() => [.. connections.All.Where(one => !one.IsLeaving && run.IsOpen(one)).OrderBy(one => one.IsBusy)];
+    }
+
+    private sealed class Run(AgentClient agent, ConnectionPasses passes, IReadOnlyList<string> destinations)
+    {
+        private readonly ConcurrentDictionary<PassableConnection, string?> _stayed = []; // with the reason, if it is final or the last one
+        private readonly ConcurrentDictionary<PassableConnection, byte> _closed = [];
+        private int _next = -1;
+        private int _passed;
+        private int _finished;
+
+        /// <summary>Whether it is worth another try.</summary>
+        public bool IsOpen(PassableConnection connection) => !_closed.ContainsKey(connection);
+
+        public async Task PassAsync(PassableConnection connection)
+        {
+            if (connection.Obstacle is not null)
+            {
+                _closed[connection] = 0;
+                passes.Finish(connection);
+                Interlocked.Increment(ref _finished);
+                return;
+            }
+
+            string destination = destinations[(int)((uint)Interlocked.Increment(ref _next) % (uint)destinations.Count)];
+            PassResult result = await passes.PassAsync(agent, connection, destination);
+            _stayed.TryRemove(connection, out _);
+            if (result.Owner == ConnectionOwner.Destination)
+                Interlocked.Increment(ref _passed);
+            else if (result.Owner == ConnectionOwner.Origin && !connection.HasEnded)
+            {
+                _stayed[connection] = result.Detail;
+                if (!connection.WasLate)
+                    _closed[connection] = 0;
+            }
+        }
+
+        public DrainReport Report(TimeSpan duration)
+        {
+            string[] reasons = [.. _stayed.Where(one => !one.Key.HasEnded).Select(one => one.Value ?? "")];
+            return new DrainReport(_passed, _finished, reasons.Length, reasons.GroupBy(one => one, StringComparer.Ordinal).ToDictionary(one => one.Key, one => one.Count(), StringComparer.Ordinal), duration);
+        }
+    }
+}

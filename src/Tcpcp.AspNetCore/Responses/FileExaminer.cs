@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Win32.SafeHandles;
+using Tcpcp.Core.Wire;
+
+namespace Tcpcp.AspNetCore.Responses;
+
+/// <summary>Whether a file is the same here as where its sending began.</summary>
+internal sealed class FileExaminer(IHostEnvironment environment)
+{
+    /// <summary>An open file; the positions are left to the caller.</summary>
+    public ServerFile Describe(string path, SafeFileHandle handle) => new()
+    {
+        Path = Path.GetRelativePath(environment.ContentRootPath, path),
+        Length = (ulong)RandomAccess.GetLength(handle),
+        ModifiedS = Seconds(File.GetLastWriteTimeUtc(handle)),
+    };
+
+    /// <summary>Why the file of a response that comes cannot be sent on from here; null: it can.</summary>
+    public string? FindObjection(ServerFile file)
+    {
+        FileInfo here = new(Path.GetFullPath(file.Path, environment.ContentRootPath));
+        if (!here.Exists)
+            return $"There is no file {file.Path} here.";
+        if ((ulong)here.Length != file.Length)
+            return $"The file {file.Path} has {here.Length} bytes here, and {file.Length} there.";
+        return Seconds(here.LastWriteTimeUtc) != file.ModifiedS ? $"The file {file.Path} was changed at another time here than there: its validators differ." : null;
+    }
+
+    // As Last-Modified has it.
+    private static long Seconds(DateTime time) => new DateTimeOffset(time).ToUnixTimeSeconds();
+}
