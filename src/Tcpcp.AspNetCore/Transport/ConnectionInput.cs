@@ -134,13 +134,6 @@ internal sealed class ConnectionInput : PipeReader
         }
     }
 
-    /// <summary>Holds the server, which is not reading and will not before <see cref="Release"/>.</summary>
-    public void HoldBetweenReads()
-    {
-        lock (_lock)
-            _hold ??= new Hold();
-    }
-
     /// <summary>What was received since the boundary, when the server is held and nothing is received any more.</summary>
     public byte[] CopyUnread()
     {
@@ -157,7 +150,10 @@ internal sealed class ConnectionInput : PipeReader
     public void Release()
     {
         lock (_lock)
+        {
             (_hold, Hold? hold) = (null, _hold);
+            hold?.Release.TrySetResult();
+        }
     }
 
     /// <summary>It does not: the server sees its end.</summary>

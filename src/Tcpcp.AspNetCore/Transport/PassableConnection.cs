@@ -17,6 +17,9 @@ namespace Tcpcp.AspNetCore.Transport;
 internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConnectionIdFeature, IConnectionTransportFeature, IConnectionItemsFeature, IMemoryPoolFeature,
     IConnectionLifetimeFeature, IConnectionSocketFeature, IConnectionEndPointFeature, IPassedConnectionFeature
 {
+    // For a client that has closed its side and may yet read.
+    private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(5);
+
     private static long s_lastId = DateTime.UtcNow.Ticks;
 
     private readonly TransportSettings _settings;
@@ -28,9 +31,11 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
     private TaskCompletionSource? _outcome; // of the pass that is under way
     private ConnectionAbortedException? _abortReason;
     private IPassableExchange? _exchange;
+    private TaskCompletionSource? _began; // an exchange
     private IDictionary<object, object?>? _items;
     private IDuplexPipe? _transport;
     private string? _id;
+    private volatile bool _hasPeerClosed;
     private bool _isDisposed;
     private bool _isDetached;
 
@@ -148,8 +153,14 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
         }
         set
         {
+            TaskCompletionSource? began;
             lock (_lock)
+            {
                 _exchange = value;
+                began = value is null ? null : _began;
+            }
+
+            began?.TrySetResult();
         }
     }
 
@@ -197,9 +208,7 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
         try
         {
             await Output.StopAsync();
-            ServerExchange? exchange = Exchange is { } current ? await current.QuiesceAsync(limit.Token) : null;
-            if (exchange is null)
-                await Input.HoldAsync().WaitAsync(limit.Token);
+            ServerExchange? exchange = await StandAsync(limit.Token);
             await StopReceivingAsync();
             ServerConnection state = new()
             {
@@ -274,6 +283,12 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
                 _abortReason = abortReason; // when it is known whose it is
             if (_outcome is not null || _isDetached)
                 return;
+            if (_hasPeerClosed && !IsBusy)
+            {
+                // The server aborts whatever its client has closed; between two requests nothing is lost, so that no reset is due.
+                _abortReason = abortReason;
+                return;
+            }
         }
 
         Output.Fail(abortReason);
@@ -295,7 +310,10 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
         Output.Complete();
         if (!isDetached)
         {
-            await Output.SentAsync();
+            Task sent = Output.SentAsync();
+            if (_abortReason is { } abort && await Task.WhenAny(sent, Task.Delay(s_lastWords)) != sent)
+                Output.Fail(abort);
+            await sent;
             try
             {
                 Socket.Shutdown(SocketShutdown.Both); // ends the receiving too; closing with a receive under way would reset
@@ -315,6 +333,28 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
         _stopReceiving.Dispose();
         _closed.Dispose();
         await base.DisposeAsync();
+    }
+
+    // Between two requests, or where the request that runs can go on elsewhere; it may begin meanwhile.
+    private async Task<ServerExchange?> StandAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task began;
+            IPassableExchange? current;
+            lock (_lock)
+            {
+                _began = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                (began, current) = (_began.Task, _exchange);
+            }
+
+            if (current is not null && await current.QuiesceAsync(cancellationToken) is { } exchange)
+                return exchange;
+            Task held = Input.HoldAsync();
+            if (await Task.WhenAny(held, began).WaitAsync(cancellationToken) == held)
+                return null;
+            Input.Release();
+        }
     }
 
     private async Task StopReceivingAsync()
@@ -350,7 +390,11 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
                 if (code != SocketError.Success)
                     throw new SocketException((int)code);
                 if (read == 0)
+                {
+                    _hasPeerClosed = true;
                     break;
+                }
+
                 Input.Received.Advance(read);
                 FlushResult flushed = await Input.Received.FlushAsync(CancellationToken.None);
                 if (flushed.IsCompleted)

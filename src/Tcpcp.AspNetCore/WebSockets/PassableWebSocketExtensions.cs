@@ -63,7 +63,7 @@ public static class PassableWebSocketExtensions
             KeepAliveInterval = options.KeepAliveInterval,
             DangerousDeflateOptions = deflate,
         });
-        PassableWebSocket socket = new(inner, arrived is null ? null : terms.State.Memory);
+        PassableWebSocket socket = new(inner, arrived is null ? (ReadOnlyMemory<byte>?)null : terms.State.Memory);
         exchange?.Begin(socket);
         return socket;
     }

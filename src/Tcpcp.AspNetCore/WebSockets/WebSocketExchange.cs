@@ -14,26 +14,25 @@ internal sealed class WebSocketExchange(
     HttpContext context, PassableConnection connection, PassableWebSocketOptions options, ServerWebSocket terms, ServerExchange? arrived, string? obstacle)
     : PassableExchange(connection, arrived)
 {
-    private PassableWebSocket? _socket;
-    private bool _isStopped;
+    private readonly TaskCompletionSource<PassableWebSocket> _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private PassableWebSocket? _stopped;
     private bool _hasGivenState;
 
     /// <summary>The upgrade is done: messages come.</summary>
-    public void Begin(PassableWebSocket socket) => _socket = socket;
+    public void Begin(PassableWebSocket socket) => _open.TrySetResult(socket);
 
     public override async Task<ServerExchange?> QuiesceAsync(CancellationToken cancellationToken)
     {
         if (obstacle is not null)
             throw new PassRefusedException(obstacle);
-        if (_socket is not { } socket)
-            throw new PassRefusedException("The WebSocket is being opened.");
+        PassableWebSocket socket = await _open.Task.WaitAsync(cancellationToken);
         ServerExchange state = NewState(context);
         await Connection.Input.HoldAsync().WaitAsync(cancellationToken);
         ServerWebSocket webSocket = terms.Clone();
         _hasGivenState = true;
         webSocket.State = UnsafeByteOperations.UnsafeWrap(await options.GetStateAsync(cancellationToken));
         string? fault = await socket.StopSendingAsync(cancellationToken);
-        _isStopped = true;
+        _stopped = socket;
         if (fault is not null)
             throw new PassRefusedException(fault);
         state.WebSocket = webSocket;
@@ -57,8 +56,7 @@ internal sealed class WebSocketExchange(
 
     private void EndStop(bool isPassed)
     {
-        if (_isStopped)
-            _socket!.EndStop(isPassed);
-        _isStopped = false;
+        _stopped?.EndStop(isPassed);
+        _stopped = null;
     }
 }

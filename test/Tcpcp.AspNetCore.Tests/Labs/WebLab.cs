@@ -3,8 +3,10 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Tcpcp.Core;
 using Tcpcp.EndToEnd.Tests;
 using Tcpcp.EndToEnd.Tests.Agents;
+using Tcpcp.Linux.Diagnostics;
 using Tcpcp.Linux.Processes;
 
 namespace Tcpcp.AspNetCore.Tests.Labs;
@@ -15,6 +17,7 @@ internal sealed class WebLab : IAsyncDisposable
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
     private readonly List<WebApplicationHost> _applications = [];
+    private readonly List<ChildProcess> _processes = [];
     private string _name = WebApplicationHost.Name;
 
     private WebLab(AgentLab agents) => Agents = agents;
@@ -78,8 +81,6 @@ internal sealed class WebLab : IAsyncDisposable
         }
     }
 
-    private readonly List<ChildProcess> _processes = [];
-
     /// <summary>What the samples and the agents have logged.</summary>
     public string Log => string.Concat(_processes.Select(process => process.Output!.Text + process.ErrorOutput!.Text)) + string.Concat(Agents.Agents.Select(agent => agent.Log));
 
@@ -103,6 +104,13 @@ internal sealed class WebLab : IAsyncDisposable
                 await between(Agents.Agents[(i + 1) % 2]);
         }
     }
+
+    /// <summary>Returns when a host has so many of the service's connections.</summary>
+    public static Task UntilConnectedAsync(LabAgent agent, int count) => Eventually.True(() => count == agent.Host.Run(() =>
+    {
+        using SocketDiagnostics sockets = new();
+        return sockets.List(TcpState.Established).Count(one => one.Connection.Local.Port == AgentLab.Port && one.Inode != 0);
+    }));
 
     /// <summary>Starts a program as the peer.</summary>
     public ChildProcess StartClient(string program, params IReadOnlyList<string> arguments) => Agents.Peer.Start(program, arguments);
