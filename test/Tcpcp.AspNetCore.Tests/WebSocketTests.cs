@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
@@ -95,15 +94,7 @@ public sealed class WebSocketTests(LabCertificates certificates)
         client.Options.AddSubProtocol("chat");
         if (isDeflated)
             client.Options.DangerousDeflateOptions = new WebSocketDeflateOptions();
-        using HttpMessageInvoker invoker = new(new SocketsHttpHandler
-        {
-            ConnectCallback = async (context, cancellationToken) =>
-            {
-                Socket socket = lab.Agents.Peer.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
-                await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
-                return new NetworkStream(socket, ownsSocket: true);
-            },
-        }, disposeHandler: false); // the connection is its
+        using HttpMessageInvoker invoker = new(lab.CreateHandler(), disposeHandler: false); // the connection is its
         await client.ConnectAsync(new UriBuilder(lab.Address) { Scheme = "ws", Path = path }.Uri, invoker, default).WaitAsync(s_limit);
         return client;
     }

@@ -41,7 +41,8 @@ public static class TcpcpExtensions
             services.AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<PassableTransport>()); // after Kestrel's own, so asked before it
             services.AddSingleton<ConnectionPasses>();
             services.AddSingleton<AgentLink>();
-            services.TryAddSingleton<IConnectionDrain, ConnectionDrain>();
+            services.AddSingleton<ConnectionDrain>();
+            services.TryAddSingleton<IConnectionDrain>(provider => provider.GetRequiredService<ConnectionDrain>());
             services.AddHostedService<TcpcpService>();
             services.Insert(0, ServiceDescriptor.Singleton<IStartupFilter, RequestBoundaries.Filter>()); // no other middleware comes before
         });
@@ -68,7 +69,7 @@ public static class TcpcpExtensions
     public static IEndpointConventionBuilder MapTcpcpDrain(this IEndpointRouteBuilder endpoints, string pattern = "/tcpcp/drain")
     {
         ArgumentNullException.ThrowIfNull(endpoints);
-        IConnectionDrain drain = endpoints.ServiceProvider.GetRequiredService<IConnectionDrain>();
+        ConnectionDrain drain = endpoints.ServiceProvider.GetRequiredService<ConnectionDrain>();
         return endpoints.MapPost(pattern, (RequestDelegate)(context => DrainEndpoint.HandleAsync(context, drain)));
     }
 }

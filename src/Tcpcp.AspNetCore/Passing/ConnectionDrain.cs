@@ -14,7 +14,11 @@ internal sealed class ConnectionDrain(AgentLink link, ServerConnections connecti
 {
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
-    public async Task<DrainReport> DrainAsync(string? destination = null, CancellationToken cancellationToken = default)
+    public Task<DrainReport> DrainAsync(string? destination = null, CancellationToken cancellationToken = default) => DrainAsync(destination, except: null, cancellationToken);
+
+    /// <param name="except">A connection that waits for the drain's end.</param>
+    /// <inheritdoc cref="IConnectionDrain.DrainAsync"/>
+    public async Task<DrainReport> DrainAsync(string? destination, PassableConnection? except, CancellationToken cancellationToken)
     {
         AgentClient agent = link.Client ?? throw new InvalidOperationException("The agent of this host is not there.");
         IReadOnlyList<string> destinations = destination is not null ? [destination] : options.Value.Destinations.Count > 0 ? [.. options.Value.Destinations] : agent.Destinations;
@@ -39,7 +43,7 @@ internal sealed class ConnectionDrain(AgentLink link, ServerConnections connecti
         log.Drained(report.Passed, report.Finished, report.Stayed, report.Duration.TotalMilliseconds);
         return report;
 
-        IReadOnlyList<PassableConnection> Candidates() => [.. connections.All.Where(one => !one.IsLeaving && run.IsOpen(one)).OrderBy(one => one.IsBusy)];
+        IReadOnlyList<PassableConnection> Candidates() => [.. connections.All.Where(one => one != except && !one.IsLeaving && run.IsOpen(one)).OrderBy(one => one.IsBusy)];
     }
 
     private sealed class Run(AgentClient agent, ConnectionPasses passes, IReadOnlyList<string> destinations)

@@ -14,7 +14,7 @@ namespace Tcpcp.AspNetCore.Transport;
 /// <param name="failed">Hears why nothing can be sent any more.</param>
 internal sealed class ConnectionOutput(Socket socket, PipeOptions options, Action<Exception> failed) : PipeWriter, IDisposable
 {
-    // The server goes on to its boundary although the peer takes nothing; more than that is not kept.
+    // The server goes on to its boundary although the peer takes nothing; with more than that it waits all the same.
     private const int MaxKeptBytes = 1 << 20;
 
     [ThreadStatic]
@@ -196,8 +196,8 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, Actio
 
     private bool MustWait => _error is null && _stage switch
     {
-        Stage.Sending => _isWaiting,
-        Stage.Stopping or Stage.Held => Pending > MaxKeptBytes,
+        Stage.Sending or Stage.Stopping => _isWaiting,
+        Stage.Held => Pending > MaxKeptBytes,
         _ => false,
     };
 
@@ -253,7 +253,7 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, Actio
             return;
         }
 
-        if (TrySendNow() || _stage != Stage.Sending)
+        if (TrySendNow() || (_stage == Stage.Stopping && Pending <= MaxKeptBytes))
             return;
         if (_stop is not { IsCancellationRequested: false })
         {

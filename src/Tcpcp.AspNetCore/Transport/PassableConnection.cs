@@ -207,9 +207,11 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
         limit.CancelAfter(_settings.QuiesceTimeout);
         try
         {
-            await Output.StopAsync();
-            ServerExchange? exchange = await StandAsync(limit.Token);
+            Task<ServerExchange?> standing = StandAsync(limit.Token);
+            await Output.StopAsync(); // a server that waits for its client goes on to its boundary
+            ServerExchange? exchange = await standing;
             await StopReceivingAsync();
+            await Output.StopAsync();
             ServerConnection state = new()
             {
                 Version = ExchangeWire.Version,

@@ -18,8 +18,16 @@ namespace Tcpcp.AspNetCore.Tests.Labs;
 internal sealed class WebApplicationHost : IAsyncDisposable
 {
     public const string Name = "web";
+    public const string CertificateSubject = "CN=web.example.net";
     public const int TlsPort = 8443;
     public const int Http2Port = 8082;
+
+    private static readonly Lazy<X509Certificate2> s_certificate = new(() =>
+    {
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        CertificateRequest request = new(CertificateSubject, key, HashAlgorithmName.SHA256);
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+    });
 
     private WebApplicationHost(LabAgent agent, WebApplication application) => (Agent, Application) = (agent, application);
 
@@ -55,11 +63,4 @@ internal sealed class WebApplicationHost : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => Application.DisposeAsync();
-
-    private static readonly Lazy<X509Certificate2> s_certificate = new(() =>
-    {
-        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        CertificateRequest request = new("CN=web.example.net", key, HashAlgorithmName.SHA256);
-        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
-    });
 }

@@ -106,10 +106,10 @@ internal sealed class WebLab : IAsyncDisposable
     }
 
     /// <summary>Returns when a host has so many of the service's connections.</summary>
-    public static Task UntilConnectedAsync(LabAgent agent, int count) => Eventually.True(() => count == agent.Host.Run(() =>
+    public static Task UntilConnectedAsync(LabAgent agent, int count, int port = AgentLab.Port) => Eventually.True(() => count == agent.Host.Run(() =>
     {
         using SocketDiagnostics sockets = new();
-        return sockets.List(TcpState.Established).Count(one => one.Connection.Local.Port == AgentLab.Port && one.Inode != 0);
+        return sockets.List(TcpState.Established).Count(one => one.Connection.Local.Port == port && one.Inode != 0);
     }));
 
     /// <summary>Starts a program as the peer.</summary>
@@ -131,6 +131,18 @@ internal sealed class WebLab : IAsyncDisposable
         await socket.ConnectAsync(new IPEndPoint(Agents.Service, port)).WaitAsync(s_limit);
         return new TextConversation(socket);
     }
+
+    /// <summary>A client of .NET at the peer.</summary>
+    public SocketsHttpHandler CreateHandler() => new()
+    {
+        ConnectCallback = async (context, cancellationToken) =>
+        {
+            Socket socket = Agents.Peer.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+            await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        },
+        SslOptions = { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.Subject == WebApplicationHost.CertificateSubject }, // each application makes its own
+    };
 
     /// <summary>Nothing is left of a pass, and what the peer saw contradicts nothing.</summary>
     public async Task AssertNothingWasNoticedAsync()
