@@ -23,6 +23,7 @@ internal sealed class ConnectionInput : PipeReader
     private const int MaxKeptBytes = 128 << 10;
 
     private readonly Pipe _pipe;
+    private readonly ConnectionOutput _output;
     private readonly Lock _lock = new();
     private ReadOnlySequence<byte> _buffer;
     private long _dropped;
@@ -36,7 +37,8 @@ internal sealed class ConnectionInput : PipeReader
     private bool _isDetached;
     private Hold? _hold;
 
-    public ConnectionInput(PipeOptions options) => _pipe = new Pipe(options);
+    /// <param name="output">Who reads waits, and has written what it has to write.</param>
+    public ConnectionInput(PipeOptions options, ConnectionOutput output) => (_pipe, _output) = (new Pipe(options), output);
 
     private enum Stage
     {
@@ -62,38 +64,36 @@ internal sealed class ConnectionInput : PipeReader
     /// <summary>Null: it can be held at some time; else why not.</summary>
     public string? Obstacle { get; private set; }
 
-    /// <summary>A request's head has been read.</summary>
+    /// <summary>A request's head has been read. While nobody reads.</summary>
     /// <param name="bodyBytes">0: none; null: it has one, of unknown length.</param>
     public void BeginRequest(long? bodyBytes)
     {
-        lock (_lock)
-        {
-            if (Obstacle is not null)
-                return;
-            _stage = Stage.Request;
-            _bodyLeft = bodyBytes ?? -1;
-            if (bodyBytes != 0)
-                StopKeeping();
-        }
+        if (Obstacle is not null)
+            return;
+        _stage = Stage.Request;
+        _bodyLeft = bodyBytes ?? -1;
+        if (bodyBytes != 0)
+            StopKeeping();
     }
 
     /// <summary>The application has dealt with the request.</summary>
     /// <param name="isBodyRead">All of a body of unknown length.</param>
     public void EndRequest(bool isBodyRead)
     {
-        lock (_lock)
+        if (_stage == Stage.Request && _bodyLeft == 0)
+            BeginHead(); // nobody has read since, and nobody reads
+        else
         {
-            _dropped += _kept;
-            _kept = 0;
-            if (_stage is not Stage.Request || (_bodyLeft < 0 && !isBodyRead))
+            lock (_lock)
             {
-                _stage = Stage.Unknown;
-                return;
+                if (_stage is Stage.Request && (_bodyLeft >= 0 || isBodyRead))
+                {
+                    _bodyLeft = Math.Max(_bodyLeft, 0);
+                    BeginHead();
+                }
+                else
+                    _stage = Stage.Unknown;
             }
-
-            _bodyLeft = Math.Max(_bodyLeft, 0);
-            _isKeeping = true;
-            _stage = Stage.Between;
         }
     }
 
@@ -187,6 +187,7 @@ internal sealed class ConnectionInput : PipeReader
                 _pipe.Reader.CancelPendingRead();
         }
 
+        _output.SendNow();
         return WaitAsync(cancellationToken);
     }
 
@@ -349,6 +350,14 @@ internal sealed class ConnectionInput : PipeReader
             GiveUp("It speaks HTTP/2, whose state is the server's own.");
         else if (!first.TryPeek(out byte letter) || !char.IsAsciiLetter((char)letter))
             GiveUp("It is encrypted: the keys are in the server.");
+    }
+
+    private void BeginHead()
+    {
+        _dropped += _kept;
+        _kept = 0;
+        _isKeeping = true;
+        _stage = Stage.Between;
     }
 
     private void StopKeeping()

@@ -7,15 +7,19 @@ using Microsoft.AspNetCore.Connections;
 namespace Tcpcp.AspNetCore.Transport;
 
 /// <summary>
-/// What the server writes to a connection. A flush sends at once, so that between two flushes everything is in the kernel. While the connection is to be passed, what the kernel does
-/// not take is kept, and travels.
+/// What the server writes to a connection. What is flushed is sent when the server reads again, or else a little later, so that a response that is flushed in parts goes in one segment.
+/// While the connection is to be passed, what the kernel does not take is kept, and travels.
 /// </summary>
 /// <param name="socket">Not blocking.</param>
+/// <param name="queue">For what is left for later.</param>
 /// <param name="failed">Hears why nothing can be sent any more.</param>
-internal sealed class ConnectionOutput(Socket socket, PipeOptions options, Action<Exception> failed) : PipeWriter, IDisposable
+internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQueue queue, Action<Exception> failed) : PipeWriter, IDisposable
 {
     // The server goes on to its boundary although the peer takes nothing; with more than that it waits all the same.
     private const int MaxKeptBytes = 1 << 20;
+
+    // So much is not left for later.
+    private const int MaxLaterBytes = 32 << 10;
 
     [ThreadStatic]
     private static List<ArraySegment<byte>>? t_segments;
@@ -29,6 +33,8 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, Actio
     private ResponseHeadFilter? _filter;
     private Exception? _error;
     private long _raw; // bytes that go before the head that is filtered
+    private int _later; // bytes that were flushed and not tried to send
+    private int _queued; // 1: a thread will look at them
     private bool _isCancelled;
     private Stage _stage;
 
@@ -61,12 +67,32 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, Actio
         }
     }
 
+    /// <summary>Nothing follows what is flushed: it is sent at once.</summary>
+    public bool IsImmediate { get; set; }
+
+    /// <summary>The server has written what it has to write for now.</summary>
+    public void SendNow()
+    {
+        if (Volatile.Read(ref _later) == 0)
+            return;
+        lock (_lock)
+            TrySend();
+    }
+
+    /// <summary>A thread has come to what was left for later.</summary>
+    public void SendQueued()
+    {
+        Interlocked.Exchange(ref _queued, 0);
+        SendNow();
+    }
+
     /// <summary>From now on the server does not wait for a peer that takes nothing.</summary>
     public async Task StopAsync()
     {
         Task? sending;
         lock (_lock)
         {
+            TrySend();
             _stage = Stage.Stopping;
             _stop?.Cancel();
             sending = _waiting;
@@ -82,6 +108,7 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, Actio
     {
         lock (_lock)
         {
+            TrySend();
             _stage = Stage.Held;
             if (_isWaiting || !_pipe.Reader.TryRead(out ReadResult result))
                 return [];
@@ -128,6 +155,7 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, Actio
     /// <summary>Done when the kernel has everything, or never will.</summary>
     public async Task SentAsync()
     {
+        SendNow();
         while (true)
         {
             Task wait;
@@ -156,8 +184,12 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, Actio
     {
         lock (_lock)
         {
+            _later += (int)_pipe.Writer.UnflushedBytes;
             Flush();
-            TrySend();
+            if (IsImmediate || _later > MaxLaterBytes || _stage != Stage.Sending || _error is not null)
+                TrySend();
+            else if (_later > 0 && Interlocked.Exchange(ref _queued, 1) == 0)
+                queue.Add(this);
             if (!MustWait)
                 return new(Result());
         }
@@ -247,6 +279,7 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, Actio
     {
         if (_isWaiting || _stage == Stage.Held)
             return;
+        _later = 0;
         if (_error is not null || _stage == Stage.Detached)
         {
             Drop();

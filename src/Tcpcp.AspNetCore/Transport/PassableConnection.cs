@@ -46,8 +46,8 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
         Number = Interlocked.Increment(ref s_lastId);
         (LocalEndPoint, RemoteEndPoint) = (socket.LocalEndPoint, socket.RemoteEndPoint);
         socket.Blocking = false;
-        Input = new ConnectionInput(settings.InputOptions);
-        Output = new ConnectionOutput(socket, settings.OutputOptions, LoseOutput);
+        Output = new ConnectionOutput(socket, settings.OutputOptions, settings.QueueOf(Number), LoseOutput);
+        Input = new ConnectionInput(settings.InputOptions, Output);
         Features = new ConnectionFeatures(this);
     }
 
@@ -398,7 +398,7 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
                 }
 
                 Input.Received.Advance(read);
-                FlushResult flushed = await Input.Received.FlushAsync(CancellationToken.None);
+                FlushResult flushed = await ReceiveScheduler.FlushAsync(Input.Received);
                 if (flushed.IsCompleted)
                     break;
                 stop.ThrowIfCancellationRequested();

@@ -7,11 +7,16 @@ namespace Tcpcp.AspNetCore.Transport;
 /// <summary>What all connections of a listener share.</summary>
 internal sealed class TransportSettings
 {
+    // As many as Kestrel's own transport has.
+    private const int MaxQueues = 16;
+
+    private readonly SendQueue[] _queues = [.. Enumerable.Range(0, Math.Min(Environment.ProcessorCount, MaxQueues)).Select(_ => new SendQueue())];
+
     public TransportSettings(MemoryPool<byte> pool, SocketTransportOptions sockets, TimeSpan quiesceTimeout, IConnectionOwner owner)
     {
         (MemoryPool, QuiesceTimeout, Owner) = (pool, quiesceTimeout, owner);
         long limit = sockets.MaxReadBufferSize ?? 0;
-        InputOptions = new PipeOptions(pool, PipeScheduler.ThreadPool, PipeScheduler.ThreadPool, limit, limit / 2, useSynchronizationContext: false);
+        InputOptions = new PipeOptions(pool, ReceiveScheduler.Instance, PipeScheduler.ThreadPool, limit, limit / 2, useSynchronizationContext: false);
         OutputOptions = new PipeOptions(pool, PipeScheduler.Inline, PipeScheduler.Inline, pauseWriterThreshold: 0, resumeWriterThreshold: 0, useSynchronizationContext: false);
         MinAllocation = pool.MaxBufferSize / 2;
     }
@@ -21,6 +26,9 @@ internal sealed class TransportSettings
     public PipeOptions InputOptions { get; }
 
     public PipeOptions OutputOptions { get; }
+
+    /// <summary>Of the connection with that number.</summary>
+    public SendQueue QueueOf(long connection) => _queues[(int)((ulong)connection % (uint)_queues.Length)];
 
     /// <summary>Room for bytes that are received at once.</summary>
     public int MinAllocation { get; }

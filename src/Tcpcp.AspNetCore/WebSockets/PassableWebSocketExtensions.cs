@@ -53,6 +53,7 @@ public static class PassableWebSocketExtensions
         if (connection is not null)
         {
             connection.Input.BeginMessages();
+            connection.Output.IsImmediate = true;
             stream = new MessageStream(stream, connection.Input);
         }
 
