@@ -84,7 +84,7 @@ public sealed partial class RealClientTests(LabCertificates certificates)
         Assert.Equal(Enumerable.Range(0, Passes).Select(i => $"said to {lab.Agents.Agents[(i + 1) % 2].Name} as number {i}"), await page.EvaluateAsync<string[]>("chat.texts"));
         Assert.Equal(Enumerable.Range(0, Passes + 1).Select(i => lab.Agents.Agents[i % 2].Name), await page.EvaluateAsync<string[]>("chat.hosts"));
         Assert.Equal(0, await page.EvaluateAsync<int>("chat.faults + chat.closed"));
-        Assert.Equal(await page.EvaluateAsync<int>("chat.last"), await page.EvaluateAsync<int>("chat.count"));
+        Assert.Equal(0, await page.EvaluateAsync<int>("chat.last - chat.count"));
         await lab.AssertNothingWasNoticedAsync();
     }
 

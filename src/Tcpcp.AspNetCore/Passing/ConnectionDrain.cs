@@ -31,10 +31,10 @@ internal sealed class ConnectionDrain(AgentLink link, ServerConnections connecti
         while (!limit.IsCancellationRequested && Candidates() is { Count: > 0 } candidates)
         {
             ParallelOptions atOnce = new() { MaxDegreeOfParallelism = options.Value.MaxConcurrentPasses, CancellationToken = CancellationToken.None };
-            await Parallel.ForEachAsync(candidates, atOnce, async (connection, _) =>
+            await Parallel.ForEachAsync(run.Group(candidates), atOnce, async (group, _) =>
             {
                 if (!limit.IsCancellationRequested)
-                    await run.PassAsync(connection);
+                    await run.PassAsync(group);
             });
             await Task.Delay(s_pause, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -43,13 +43,14 @@ internal sealed class ConnectionDrain(AgentLink link, ServerConnections connecti
         log.Drained(report.Passed, report.Finished, report.Stayed, report.Duration.TotalMilliseconds);
         return report;
 
-        IReadOnlyList<PassableConnection> Candidates() => [.. connections.All.Where(one => one != except && !one.IsLeaving && run.IsOpen(one)).OrderBy(one => one.IsBusy)];
+        IReadOnlyList<PassableConnection> Candidates() => [.. connections.All.Where(one => one != except && !one.IsLeaving && run.IsOpen(one))];
     }
 
     private sealed class Run(AgentClient agent, ConnectionPasses passes, IReadOnlyList<string> destinations)
     {
-        private readonly ConcurrentDictionary<PassableConnection, string?> _stayed = []; // with the reason, if it is final or the last one
+        private readonly ConcurrentDictionary<PassableConnection, string> _stayed = []; // with the last reason
         private readonly ConcurrentDictionary<PassableConnection, byte> _closed = [];
+        private readonly ConcurrentDictionary<PassableConnection, byte> _alone = [];
         private int _next = -1;
         private int _passed;
         private int _finished;
@@ -57,32 +58,42 @@ internal sealed class ConnectionDrain(AgentLink link, ServerConnections connecti
         /// <summary>Whether it is worth another try.</summary>
         public bool IsOpen(PassableConnection connection) => !_closed.ContainsKey(connection);
 
-        public async Task PassAsync(PassableConnection connection)
+        /// <summary>What to pass together; what cannot be passed is finished instead.</summary>
+        public IEnumerable<IReadOnlyList<PassableConnection>> Group(IReadOnlyList<PassableConnection> candidates)
         {
-            if (connection.Obstacle is not null)
+            ILookup<bool, PassableConnection> byObstacle = candidates.ToLookup(one => one.Obstacle is not null), byAlone = byObstacle[false].ToLookup(_alone.ContainsKey);
+            foreach (PassableConnection connection in byObstacle[true])
             {
                 _closed[connection] = 0;
                 passes.Finish(connection);
-                Interlocked.Increment(ref _finished);
-                return;
+                _finished++;
             }
 
+            return ConnectionPasses.Group(byAlone[false]).Concat(byAlone[true].Select(one => (PassableConnection[])[one]));
+        }
+
+        public async Task PassAsync(IReadOnlyList<PassableConnection> group)
+        {
             string destination = destinations[(int)((uint)Interlocked.Increment(ref _next) % (uint)destinations.Count)];
-            PassResult result = await passes.PassAsync(agent, connection, destination);
-            _stayed.TryRemove(connection, out _);
+            PassResult result = await passes.PassAsync(agent, group, destination);
             if (result.Owner == ConnectionOwner.Destination)
-                Interlocked.Increment(ref _passed);
-            else if (result.Owner == ConnectionOwner.Origin && !connection.HasEnded)
+                Interlocked.Add(ref _passed, group.Count);
+            foreach (PassableConnection connection in group)
             {
+                _stayed.TryRemove(connection, out _);
+                if (result.Owner != ConnectionOwner.Origin || connection.HasEnded)
+                    continue;
                 _stayed[connection] = result.Detail;
-                if (!connection.WasLate)
+                if (group.Count > 1)
+                    _alone[connection] = 0; // it may be another one's fault
+                else if (!connection.WasLate)
                     _closed[connection] = 0;
             }
         }
 
         public DrainReport Report(TimeSpan duration)
         {
-            string[] reasons = [.. _stayed.Where(one => !one.Key.HasEnded).Select(one => one.Value ?? "")];
+            string[] reasons = [.. _stayed.Where(one => !one.Key.HasEnded).Select(one => one.Value)];
             return new DrainReport(_passed, _finished, reasons.Length, reasons.GroupBy(one => one, StringComparer.Ordinal).ToDictionary(one => one.Key, one => one.Count(), StringComparer.Ordinal), duration);
         }
     }

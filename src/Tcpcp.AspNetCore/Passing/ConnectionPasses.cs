@@ -1,7 +1,5 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Tcpcp.AspNetCore.Hosting;
@@ -18,6 +16,9 @@ namespace Tcpcp.AspNetCore.Passing;
 internal sealed class ConnectionPasses(ServerConnections connections, PassableTransport transport, IOptions<TcpcpOptions> options, IEnumerable<IArrivalExaminer> examiners,
     FileExaminer files, TcpcpMetrics metrics, ILogger<ConnectionPasses> log) : IConnectionReceiver
 {
+    // A pass costs messages and records once, not once a connection.
+    private const int GroupSize = 16;
+
     public async ValueTask<string?> ExamineAsync(ArrivingConnections arriving, CancellationToken cancellationToken)
     {
         string? objection = await FindObjectionAsync(arriving, cancellationToken);
@@ -28,54 +29,47 @@ internal sealed class ConnectionPasses(ServerConnections connections, PassableTr
 
     public void Go(ArrivingConnections arriving, IReadOnlyList<Socket?> sockets)
     {
-        if (sockets is not [{ } socket])
-            return; // it has ended on the way
-        string fault = "";
-        try
+        IReadOnlyList<ServerConnection>? states = ExchangeWire.Read(arriving.State, arriving.Connections.Count, out string fault);
+        for (int i = 0; i < sockets.Count; i++)
         {
-            if (FindListener(arriving) is { } listener && ExchangeWire.Read(arriving.State, out fault) is { } state
-                && listener.TryAdd(socket, new ArrivedConnection(arriving.Origin, arriving.Epoch, state)))
-            {
-                metrics.Came();
-                log.Came(arriving.Connections[0], arriving.Origin);
-                return;
-            }
+            if (sockets[i] is { } socket) // else it has ended on the way
+                Go(arriving, arriving.Connections[i], states?[i], socket, fault);
         }
-        catch (SocketException e)
-        {
-            fault = e.Message; // it was reset on the way
-        }
-
-        log.Lost(arriving.Connections[0], fault.Length > 0 ? fault : NoListener(arriving));
-        socket.Close(timeout: 0); // the client must not take it for a proper end
     }
 
     public IReadOnlyList<PassOrder> FindConnections(IReadOnlyList<FourTuple> wanted)
     {
-        List<PassOrder> orders = [];
+        List<PassableConnection> found = [];
         foreach (PassableConnection connection in connections.All)
         {
             if (connection.IsLeaving || (wanted.Count > 0 && !(connection.FindName() is { } name && wanted.Contains(name))))
                 continue;
             if (connection.Obstacle is null)
-                orders.Add(OrderOf(connection, destination: ""));
+                found.Add(connection);
             else if (wanted.Count == 0)
                 Finish(connection);
         }
 
-        return orders;
+        return [.. Group(found).Select(group => OrderOf(group, destination: ""))];
     }
 
-    /// <summary>Passes a connection.</summary>
-    public async Task<PassResult> PassAsync(AgentClient agent, PassableConnection connection, string destination)
+    /// <summary>Connections that are passed together, since that costs less; those that may have to be waited for by themselves.</summary>
+    public static IEnumerable<IReadOnlyList<PassableConnection>> Group(IEnumerable<PassableConnection> connections)
+    {
+        ILookup<bool, PassableConnection> byIdle = connections.ToLookup(one => one.IsIdle); // at one moment: it changes all the time
+        return byIdle[true].Chunk(GroupSize).Concat(byIdle[false].Select(one => (PassableConnection[])[one]));
+    }
+
+    /// <summary>Passes connections: all of them or none.</summary>
+    public async Task<PassResult> PassAsync(AgentClient agent, IReadOnlyList<PassableConnection> group, string destination)
     {
         try
         {
-            return await agent.PassAsync(OrderOf(connection, destination), CancellationToken.None);
+            return await agent.PassAsync(OrderOf(group, destination), CancellationToken.None);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or ArgumentException or InvalidOperationException)
         {
-            return new PassResult(PassFailure.NotPassable, ConnectionOwner.Nobody, e.Message); // it has ended meanwhile
+            return new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin, e.Message); // one has ended meanwhile
         }
     }
 
@@ -86,16 +80,44 @@ internal sealed class ConnectionPasses(ServerConnections connections, PassableTr
         connection.RequestClose();
     }
 
-    private PassOrder OrderOf(PassableConnection connection, string destination) => new()
+    private PassOrder OrderOf(IReadOnlyList<PassableConnection> group, string destination) => new()
     {
-        Sockets = [connection.Socket],
+        Sockets = [.. group.Select(one => one.Socket)],
         Application = options.Value.Application,
         Destination = destination,
-        Epoch = connection.Epoch,
-        QuiesceAsync = async cancellationToken => (await connection.QuiesceAsync(cancellationToken)).ToByteArray(),
-        Resume = connection.Resume,
-        Concluded = result => Conclude(connection, result),
+        Epoch = group.Max(one => one.Epoch),
+        QuiesceAsync = async cancellationToken => ExchangeWire.Write(await Task.WhenAll(group.Select(one => one.QuiesceAsync(cancellationToken)))),
+        Resume = () =>
+        {
+            foreach (PassableConnection connection in group)
+                connection.Resume();
+        },
+        Concluded = result =>
+        {
+            foreach (PassableConnection connection in group)
+                Conclude(connection, result);
+        },
     };
+
+    private void Go(ArrivingConnections arriving, FourTuple name, ServerConnection? state, Socket socket, string fault)
+    {
+        try
+        {
+            if (state is not null && FindListener(name) is { } listener && listener.TryAdd(socket, new ArrivedConnection(arriving.Origin, arriving.Epoch, state)))
+            {
+                metrics.Came();
+                log.Came(name, arriving.Origin);
+                return;
+            }
+        }
+        catch (SocketException e)
+        {
+            fault = e.Message; // it was reset on the way
+        }
+
+        log.Lost(name, fault.Length > 0 ? fault : NoListener(name));
+        socket.Close(timeout: 0); // the client must not take it for a proper end
+    }
 
     private void Conclude(PassableConnection connection, PassResult result)
     {
@@ -119,18 +141,26 @@ internal sealed class ConnectionPasses(ServerConnections connections, PassableTr
 
     private async ValueTask<string?> FindObjectionAsync(ArrivingConnections arriving, CancellationToken cancellationToken)
     {
-        if (ExchangeWire.Read(arriving.State, out string fault) is not { } state)
+        if (ExchangeWire.Read(arriving.State, arriving.Connections.Count, out string fault) is not { } states)
             return fault;
-        if (arriving.Connections.Count != 1)
-            return $"The connections of this application are passed one by one; {arriving.Connections.Count} came.";
-        if (FindListener(arriving) is null)
-            return NoListener(arriving);
-        if (state.Exchange is not { } exchange)
-            return null;
+        for (int i = 0; i < states.Count; i++)
+        {
+            if (FindListener(arriving.Connections[i]) is null)
+                return NoListener(arriving.Connections[i]);
+            if (states[i].Exchange is { } exchange && await FindObjectionAsync(arriving, exchange, cancellationToken) is { } objection)
+                return objection;
+        }
+
+        return null;
+    }
+
+    private async ValueTask<string?> FindObjectionAsync(ArrivingConnections arriving, ServerExchange exchange, CancellationToken cancellationToken)
+    {
         if (exchange.Response?.File is { } file && files.FindObjection(file) is { } objection)
             return objection;
         string[] line = Encoding.Latin1.GetString(exchange.Head.Span).Split('\r', 2)[0].Split(' ');
-        ArrivingExchange shown = new(arriving.Origin, line.Length > 1 ? line[1] : "", exchange.WebSocket is not null, (exchange.WebSocket is { } webSocket ? webSocket.State : exchange.Response!.State).Memory);
+        ReadOnlyMemory<byte> state = exchange.WebSocket is { } webSocket ? webSocket.State.Memory : exchange.Response!.State.Memory;
+        ArrivingExchange shown = new(arriving.Origin, line.Length > 1 ? line[1] : "", exchange.WebSocket is not null, state);
         foreach (IArrivalExaminer examiner in examiners)
         {
             if (await examiner.ExamineAsync(shown, cancellationToken) is { } reason)
@@ -140,9 +170,7 @@ internal sealed class ConnectionPasses(ServerConnections connections, PassableTr
         return null;
     }
 
-    private PassableListener? FindListener(ArrivingConnections arriving) => transport.Listeners.FirstOrDefault(one => one.Has(LocalOf(arriving)));
+    private PassableListener? FindListener(FourTuple name) => transport.Listeners.FirstOrDefault(one => one.Has(name.Local));
 
-    private static IPEndPoint LocalOf(ArrivingConnections arriving) => arriving.Connections[0].Local;
-
-    private static string NoListener(ArrivingConnections arriving) => $"The application here does not listen at {LocalOf(arriving)}.";
+    private static string NoListener(FourTuple name) => $"The application here does not listen at {name.Local}.";
 }

@@ -4,11 +4,10 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Tcpcp.AspNetCore.Transport;
 
-/// <summary>The features of a connection: its own are the connection itself, and the few that the server adds are in a list, which is smaller than a table.</summary>
+/// <summary>The features of a connection: its own are the connection itself, and the few that the server adds are in an array, which is smaller than a table and never changes.</summary>
 internal sealed class ConnectionFeatures(PassableConnection connection) : IFeatureCollection
 {
     private KeyValuePair<Type, object?>[] _added = [];
-    private int _count;
 
     public bool IsReadOnly => false;
 
@@ -16,11 +15,7 @@ internal sealed class ConnectionFeatures(PassableConnection connection) : IFeatu
 
     public object? this[Type key]
     {
-        get
-        {
-            int index = IndexOf(key);
-            return index >= 0 ? _added[index].Value : IsOwn(key) ? connection : null;
-        }
+        get => Find(key) is { } added ? added.Value : IsOwn(key) ? connection : null;
         set => Set(key, value);
     }
 
@@ -34,7 +29,7 @@ internal sealed class ConnectionFeatures(PassableConnection connection) : IFeatu
     public void Set<TFeature>(TFeature? instance) => Set(typeof(TFeature), instance);
 
     public IEnumerator<KeyValuePair<Type, object>> GetEnumerator() =>
-        _added.Take(_count).Where(one => one.Value is not null).Select(one => KeyValuePair.Create(one.Key, one.Value!)).GetEnumerator();
+        _added.Where(one => one.Value is not null).Select(one => KeyValuePair.Create(one.Key, one.Value!)).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
@@ -42,28 +37,34 @@ internal sealed class ConnectionFeatures(PassableConnection connection) : IFeatu
         || key == typeof(IConnectionItemsFeature) || key == typeof(IMemoryPoolFeature) || key == typeof(IConnectionLifetimeFeature) || key == typeof(IConnectionSocketFeature)
         || key == typeof(IConnectionEndPointFeature) || key == typeof(IPassedConnectionFeature);
 
-    private int IndexOf(Type key)
+    // Requests of HTTP/2 read while the server adds.
+    private KeyValuePair<Type, object?>? Find(Type key)
     {
-        for (int i = 0; i < _count; i++)
+        foreach (KeyValuePair<Type, object?> one in _added)
         {
-            if (_added[i].Key == key)
-                return i;
+            if (one.Key == key)
+                return one;
         }
 
-        return -1;
+        return null;
     }
 
     private void Set(Type key, object? value)
     {
-        Revision++;
-        int index = IndexOf(key);
-        if (index < 0)
+        lock (connection)
         {
-            index = _count++;
-            if (index == _added.Length)
-                Array.Resize(ref _added, index + 5);
+            Revision++;
+            KeyValuePair<Type, object?>[] added = _added;
+            int index = Array.FindIndex(added, one => one.Key == key || one.Key is null);
+            if (index < 0)
+            {
+                index = added.Length;
+                Array.Resize(ref added, index + 5);
+            }
+            else
+                added = [.. added];
+            added[index] = KeyValuePair.Create(key, value);
+            _added = added;
         }
-
-        _added[index] = KeyValuePair.Create(key, value);
     }
 }

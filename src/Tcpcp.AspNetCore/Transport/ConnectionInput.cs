@@ -226,8 +226,6 @@ internal sealed class ConnectionInput : PipeReader
             }
             else
                 _dropped += count;
-            if (!_isKnown && _kept > 0)
-                Recognize();
             if (_kept > MaxKeptBytes)
                 GiveUp("It speaks a protocol whose boundaries are not known.");
             SequencePosition start = _buffer.GetPosition(_dropped);
@@ -318,6 +316,8 @@ internal sealed class ConnectionInput : PipeReader
     {
         _buffer = result.Buffer;
         ReadOnlySequence<byte> shown = result.Buffer.Slice(_dropped + _kept);
+        if (!_isKnown && !shown.IsEmpty)
+            Recognize(result.Buffer.Slice(_dropped));
         if (_stage == Stage.BetweenMessages && !shown.IsEmpty)
             _stage = Stage.Message;
         return new ReadResult(shown, result.IsCanceled, result.IsCompleted);
@@ -341,14 +341,18 @@ internal sealed class ConnectionInput : PipeReader
         return _pipe.Reader.TryRead(out ReadResult result) ? result.Buffer : throw new InvalidOperationException("The input has ended.");
     }
 
-    // By the first bytes: neither a TLS record nor HTTP/2's preface begins as a request of HTTP/1.1 does.
-    private void Recognize()
+    // By the first bytes: neither a TLS record nor HTTP/2's preface begins as a request of HTTP/1.1 does. Before the server sees them, since it may deal with them before it says so.
+    private void Recognize(in ReadOnlySequence<byte> bytes)
     {
+        ReadOnlySpan<byte> preface = "PRI "u8;
+        Span<byte> first = stackalloc byte[(int)Math.Min(preface.Length, bytes.Length)];
+        bytes.Slice(0, first.Length).CopyTo(first);
+        if (preface.StartsWith(first) && first.Length < preface.Length)
+            return; // not yet
         _isKnown = true;
-        SequenceReader<byte> first = new(_buffer.Slice(_dropped));
-        if (first.IsNext("PRI "u8))
+        if (first.SequenceEqual(preface))
             GiveUp("It speaks HTTP/2, whose state is the server's own.");
-        else if (!first.TryPeek(out byte letter) || !char.IsAsciiLetter((char)letter))
+        else if (!char.IsAsciiLetter((char)first[0]))
             GiveUp("It is encrypted: the keys are in the server.");
     }
 

@@ -50,6 +50,9 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQ
 
         /// <summary>Another host sends.</summary>
         Detached,
+
+        /// <summary>Nobody does any more.</summary>
+        Closed,
     }
 
     /// <summary>Of a connection that has come: sends what was not sent there; then drops the head of the response that the client has the beginning of.</summary>
@@ -145,6 +148,8 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQ
     {
         lock (_lock)
         {
+            if (_stage == Stage.Closed)
+                return;
             _error ??= error;
             _stop?.Cancel();
             Drop();
@@ -161,7 +166,7 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQ
             Task wait;
             lock (_lock)
             {
-                if (_error is not null || _stage == Stage.Detached || (!_isWaiting && _stage == Stage.Sending))
+                if (_error is not null || _stage is Stage.Detached or Stage.Closed || (!_isWaiting && _stage == Stage.Sending))
                     return;
                 wait = WakeTask();
             }
@@ -221,9 +226,13 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQ
     /// <summary>Gives the memory back, when nothing is sent any more.</summary>
     public void Dispose()
     {
-        _pipe.Writer.Complete();
-        _pipe.Reader.Complete();
-        _stop?.Dispose();
+        lock (_lock)
+        {
+            _stage = Stage.Closed; // somebody may yet come to what was left for later
+            _pipe.Writer.Complete();
+            _pipe.Reader.Complete();
+            _stop?.Dispose();
+        }
     }
 
     private bool MustWait => _error is null && _stage switch
@@ -277,9 +286,9 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQ
     // Sends what the kernel takes at once; for the rest a task waits.
     private void TrySend()
     {
-        if (_isWaiting || _stage == Stage.Held)
+        _later = _stage == Stage.Held ? _later : 0;
+        if (_isWaiting || _stage is Stage.Held or Stage.Closed)
             return;
-        _later = 0;
         if (_error is not null || _stage == Stage.Detached)
         {
             Drop();
@@ -425,7 +434,7 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQ
 
     private void Drop()
     {
-        if (!_isWaiting && _pipe.Reader.TryRead(out ReadResult result))
+        if (!_isWaiting && _stage != Stage.Closed && _pipe.Reader.TryRead(out ReadResult result))
             _pipe.Reader.AdvanceTo(result.Buffer.End);
     }
 

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Tcpcp.AspNetCore.Passing;
+using Tcpcp.AspNetCore.WebSockets;
 using Tcpcp.Core;
 using Tcpcp.Core.Wire;
 using FourTuple = Tcpcp.Core.FourTuple;
@@ -143,6 +144,9 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
     /// <summary>Whether a request is being dealt with that cannot be passed in the middle.</summary>
     public bool IsBusy { get; set; }
 
+    /// <summary>Whether nothing need be waited for, as it seems: it is between two requests, or a WebSocket.</summary>
+    public bool IsIdle => !IsBusy || Exchange is WebSocketExchange;
+
     /// <summary>A request that gives its state itself, if one is under way.</summary>
     public IPassableExchange? Exchange
     {
@@ -214,7 +218,6 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
             await Output.StopAsync();
             ServerConnection state = new()
             {
-                Version = ExchangeWire.Version,
                 Passes = (uint)Passes + 1,
                 Unread = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(Input.CopyUnread()),
                 Unsent = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(Output.Hold()),
