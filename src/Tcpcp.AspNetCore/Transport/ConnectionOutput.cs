@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Connections;
 
 namespace Tcpcp.AspNetCore.Transport;
@@ -20,9 +19,6 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQ
 
     // So much is not left for later.
     private const int MaxLaterBytes = 32 << 10;
-
-    [ThreadStatic]
-    private static List<ArraySegment<byte>>? t_segments;
 
     private readonly Pipe _pipe = new(options);
     private readonly Lock _lock = new();
@@ -331,7 +327,7 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQ
 
             if (_raw > 0)
                 buffer = buffer.Slice(0, Math.Min(_raw, buffer.Length));
-            int sent = Send(buffer, out SocketError error);
+            int sent = SocketWriter.Send(socket, buffer, out SocketError error);
             TakeSent(buffer, sent);
             if (error == SocketError.WouldBlock)
                 return false;
@@ -340,30 +336,6 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQ
         }
 
         return true;
-    }
-
-    private int Send(in ReadOnlySequence<byte> buffer, out SocketError error)
-    {
-        try
-        {
-            if (buffer.IsSingleSegment)
-                return socket.Send(buffer.FirstSpan, SocketFlags.None, out error);
-            List<ArraySegment<byte>> segments = t_segments ??= [];
-            foreach (ReadOnlyMemory<byte> memory in buffer)
-            {
-                if (MemoryMarshal.TryGetArray(memory, out ArraySegment<byte> segment))
-                    segments.Add(segment);
-            }
-
-            int sent = socket.Send(segments, SocketFlags.None, out error);
-            segments.Clear();
-            return sent;
-        }
-        catch (ObjectDisposedException)
-        {
-            error = SocketError.OperationAborted;
-            return 0;
-        }
     }
 
     // How much of a longer piece has gone when its sending is cancelled nobody knows; of one byte it is known. The rest follows at once.

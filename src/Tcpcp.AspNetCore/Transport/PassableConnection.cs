@@ -27,8 +27,7 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _closed = new();
     private readonly ArrivedConnection? _arrived;
-    private CancellationTokenSource _stopReceiving = new();
-    private Task _receiving = Task.CompletedTask;
+    private readonly ReceiveLoop _receiving;
     private TaskCompletionSource? _outcome; // of the pass that is under way
     private ConnectionAbortedException? _abortReason;
     private IPassableExchange? _exchange;
@@ -36,7 +35,6 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
     private IDictionary<object, object?>? _items;
     private IDuplexPipe? _transport;
     private string? _id;
-    private volatile bool _hasPeerClosed;
     private bool _isDisposed;
     private bool _isDetached;
 
@@ -50,6 +48,7 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
         Output = new ConnectionOutput(socket, settings.OutputOptions, settings.QueueOf(Number), LoseOutput);
         Input = new ConnectionInput(settings.InputOptions, Output);
         Features = new ConnectionFeatures(this);
+        _receiving = new ReceiveLoop(socket, Input.Received, settings.MinAllocation, ended: FireClosed, () => _abortReason);
     }
 
     /// <summary>In the order in which connections have begun.</summary>
@@ -181,7 +180,7 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
             before = ArrivedExchange is { } one ? (byte[])[.. one.Head.Span, .. arrived.State.Unread.Span] : arrived.State.Unread.Memory;
         }
 
-        _receiving = ReceiveAsync(before, _stopReceiving.Token);
+        _receiving.Start(before);
     }
 
     /// <summary>The request that came with the connection, if this is it.</summary>
@@ -214,7 +213,7 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
             Task<ServerExchange?> standing = StandAsync(limit.Token);
             await Output.StopAsync(); // a server that waits for its client goes on to its boundary
             ServerExchange? exchange = await standing;
-            await StopReceivingAsync();
+            await _receiving.StopAsync();
             await Output.StopAsync();
             ServerConnection state = new()
             {
@@ -243,13 +242,7 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
             (outcome, _outcome, abort) = (_outcome, null, _abortReason);
         Output.Resume();
         Exchange?.Resume();
-        if (_stopReceiving.IsCancellationRequested)
-        {
-            _stopReceiving.Dispose();
-            _stopReceiving = new CancellationTokenSource();
-            _receiving = ReceiveAsync(default, _stopReceiving.Token);
-        }
-
+        _receiving.Resume();
         Input.Release();
         outcome?.TrySetResult();
         if (abort is not null)
@@ -288,7 +281,7 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
                 _abortReason = abortReason; // when it is known whose it is
             if (_outcome is not null || _isDetached)
                 return;
-            if (_hasPeerClosed && !IsBusy)
+            if (_receiving.HasPeerClosed && !IsBusy)
             {
                 // The server aborts whatever its client has closed; between two requests nothing is lost, so that no reset is due.
                 _abortReason = abortReason;
@@ -329,13 +322,13 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
             }
         }
 
-        await _receiving;
+        await _receiving.EndAsync();
         if (!isDetached)
             Socket.Dispose();
         Input.Received.Complete();
         Output.Dispose();
         _settings.Owner.Ended(this);
-        _stopReceiving.Dispose();
+        _receiving.Dispose();
         _closed.Dispose();
         await base.DisposeAsync();
     }
@@ -362,71 +355,12 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
         }
     }
 
-    private async Task StopReceivingAsync()
-    {
-        await _stopReceiving.CancelAsync();
-        Input.Received.CancelPendingFlush();
-        await _receiving;
-    }
-
     private void LoseOutput(Exception error)
     {
         if (error is not ConnectionAbortedException fault)
             return;
         _settings.Owner.Lost(this, fault.Message);
         Socket.Close(timeout: 0); // the client must not take it for a proper end
-    }
-
-    /// <param name="before">What another host has received.</param>
-    /// <param name="stop">Nothing is received any more; the input goes on later.</param>
-    private async Task ReceiveAsync(ReadOnlyMemory<byte> before, CancellationToken stop)
-    {
-        Exception? error = null;
-        try
-        {
-            if (!before.IsEmpty && (await Input.Received.WriteAsync(before, CancellationToken.None)) is { IsCanceled: true } && stop.IsCancellationRequested)
-                return;
-            while (true)
-            {
-                await Socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, stop); // an idle connection needs no memory
-                int read = Socket.Receive(Input.Received.GetSpan(_settings.MinAllocation), SocketFlags.None, out SocketError code);
-                if (code == SocketError.WouldBlock)
-                    continue;
-                if (code != SocketError.Success)
-                    throw new SocketException((int)code);
-                if (read == 0)
-                {
-                    _hasPeerClosed = true;
-                    break;
-                }
-
-                Input.Received.Advance(read);
-                FlushResult flushed = await ReceiveScheduler.FlushAsync(Input.Received);
-                if (flushed.IsCompleted)
-                    break;
-                stop.ThrowIfCancellationRequested();
-            }
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            return;
-        }
-        catch (SocketException e)
-        {
-            error = e.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown ? new ConnectionResetException(e.Message, e)
-                : e.SocketErrorCode is SocketError.OperationAborted or SocketError.Interrupted ? _abortReason ?? new ConnectionAbortedException() : e;
-        }
-        catch (ObjectDisposedException)
-        {
-            error = _abortReason ?? new ConnectionAbortedException();
-        }
-        catch (Exception e)
-        {
-            error = e; // the server says it
-        }
-
-        Input.Received.Complete(error);
-        FireClosed();
     }
 
     private void FireClosed() => ThreadPool.UnsafeQueueUserWorkItem(static connection =>

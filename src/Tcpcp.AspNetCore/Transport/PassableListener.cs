@@ -75,6 +75,7 @@ internal sealed class PassableListener : IConnectionListener
         }
 
         _unbinding.Dispose();
+        _settings.MemoryPool.Dispose();
     }
 
     private bool TryAdd(PassableConnection connection)
