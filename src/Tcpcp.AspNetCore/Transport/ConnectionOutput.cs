@@ -11,8 +11,8 @@ namespace Tcpcp.AspNetCore.Transport;
 /// </summary>
 /// <param name="socket">Not blocking.</param>
 /// <param name="queue">For what is left for later.</param>
-/// <param name="failed">Hears why nothing can be sent any more.</param>
-internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQueue queue, Action<Exception> failed) : PipeWriter, IDisposable
+/// <param name="connection">Hears why nothing can be sent any more.</param>
+internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQueue queue, PassableConnection connection) : PipeWriter, IDisposable
 {
     // The server goes on to its boundary although the peer takes nothing; with more than that it waits all the same.
     private const int MaxKeptBytes = 1 << 20;
@@ -401,7 +401,7 @@ internal sealed class ConnectionOutput(Socket socket, PipeOptions options, SendQ
     private void Lose(Exception error)
     {
         _error ??= error;
-        failed(error);
+        connection.LoseOutput(error);
     }
 
     private void Drop()

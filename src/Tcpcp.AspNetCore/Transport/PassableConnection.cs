@@ -45,10 +45,10 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
         Number = Interlocked.Increment(ref s_lastId);
         (LocalEndPoint, RemoteEndPoint) = (socket.LocalEndPoint, socket.RemoteEndPoint);
         socket.Blocking = false;
-        Output = new ConnectionOutput(socket, settings.OutputOptions, settings.QueueOf(Number), LoseOutput);
+        Output = new ConnectionOutput(socket, settings.OutputOptions, settings.QueueOf(Number), this);
         Input = new ConnectionInput(settings.InputOptions, Output);
         Features = new ConnectionFeatures(this);
-        _receiving = new ReceiveLoop(socket, Input.Received, settings.MinAllocation, ended: FireClosed, () => _abortReason);
+        _receiving = new ReceiveLoop(this, settings.MinAllocation);
     }
 
     /// <summary>In the order in which connections have begun.</summary>
@@ -103,6 +103,9 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
 
     /// <inheritdoc/>
     public string? Obstacle => Input.Obstacle;
+
+    /// <summary>Why the server has aborted it, if it has.</summary>
+    public ConnectionAbortedException? AbortReason => _abortReason;
 
     /// <summary>The highest number that was heard of its redirections.</summary>
     public ulong Epoch => _arrived?.Epoch ?? 0;
@@ -262,6 +265,28 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
         FireClosed();
     }
 
+    /// <summary>The client is gone, or another host has it.</summary>
+    public void FireClosed() => ThreadPool.UnsafeQueueUserWorkItem(static connection =>
+    {
+        try
+        {
+            connection._closed.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The server has been quicker.
+        }
+    }, this, preferLocal: false);
+
+    /// <summary>Why the connection has failed, or came to a fault.</summary>
+    public void LoseOutput(Exception error)
+    {
+        if (error is not ConnectionAbortedException fault)
+            return;
+        _settings.Owner.Lost(this, fault.Message);
+        Socket.Close(timeout: 0); // the client must not take it for a proper end
+    }
+
     /// <summary>What came with it cannot go on: it is reset, since the client must not take it for a proper end.</summary>
     public void Lose(string reason)
     {
@@ -354,24 +379,4 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
             Input.Release();
         }
     }
-
-    private void LoseOutput(Exception error)
-    {
-        if (error is not ConnectionAbortedException fault)
-            return;
-        _settings.Owner.Lost(this, fault.Message);
-        Socket.Close(timeout: 0); // the client must not take it for a proper end
-    }
-
-    private void FireClosed() => ThreadPool.UnsafeQueueUserWorkItem(static connection =>
-    {
-        try
-        {
-            connection._closed.Cancel();
-        }
-        catch (ObjectDisposedException)
-        {
-            // The server has been quicker.
-        }
-    }, this, preferLocal: false);
 }

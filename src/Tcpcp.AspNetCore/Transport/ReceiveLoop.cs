@@ -5,12 +5,9 @@ using Microsoft.AspNetCore.Connections;
 namespace Tcpcp.AspNetCore.Transport;
 
 /// <summary>Receives what a client sends, and can be stopped without an effect on the socket.</summary>
-/// <param name="socket">Not blocking.</param>
-/// <param name="received">The server's input; completed when nothing more comes.</param>
+/// <param name="connection">Gets what is received, and hears when nothing more comes.</param>
 /// <param name="room">For bytes that are received at once.</param>
-/// <param name="ended">Called when nothing more comes.</param>
-/// <param name="abortReason">Why the connection was aborted, if it was.</param>
-internal sealed class ReceiveLoop(Socket socket, PipeWriter received, int room, Action ended, Func<ConnectionAbortedException?> abortReason) : IDisposable
+internal sealed class ReceiveLoop(PassableConnection connection, int room) : IDisposable
 {
     private CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
@@ -26,7 +23,7 @@ internal sealed class ReceiveLoop(Socket socket, PipeWriter received, int room, 
     public async Task StopAsync()
     {
         await _stop.CancelAsync();
-        received.CancelPendingFlush();
+        connection.Input.Received.CancelPendingFlush();
         await _running;
     }
 
@@ -48,6 +45,7 @@ internal sealed class ReceiveLoop(Socket socket, PipeWriter received, int room, 
 
     private async Task RunAsync(ReadOnlyMemory<byte> before, CancellationToken stop)
     {
+        (Socket socket, PipeWriter received) = (connection.Socket, connection.Input.Received);
         Exception? error = null;
         try
         {
@@ -90,8 +88,8 @@ internal sealed class ReceiveLoop(Socket socket, PipeWriter received, int room, 
 
         _hasEnded = true;
         received.Complete(error);
-        ended();
+        connection.FireClosed();
     }
 
-    private ConnectionAbortedException Aborted => abortReason() ?? new ConnectionAbortedException();
+    private ConnectionAbortedException Aborted => connection.AbortReason ?? new ConnectionAbortedException();
 }
