@@ -69,6 +69,18 @@ public sealed class WebSocketTests(LabCertificates certificates)
         await lab.AssertNothingWasNoticedAsync();
     }
 
+    [Fact]
+    public async Task A_WebSocket_of_UseWebSockets_works_as_ever_and_stays()
+    {
+        await using WebLab lab = await StartAsync();
+        using ClientWebSocket client = await ConnectAsync(lab, "ordinary", isDeflated: false);
+        Assert.Equal("first", await AskAsync(client, "first"));
+        JsonElement outcome = Assert.Single(await lab.DrainAsync(lab.Agents.A, exitCode: 1));
+        Assert.Contains("A request has been under way", outcome.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal("second", await AskAsync(client, "second"));
+        await lab.AssertNothingWasNoticedAsync();
+    }
+
     private static async Task<string> AskAsync(ClientWebSocket client, string text)
     {
         await client.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, endOfMessage: true, default);
@@ -101,6 +113,14 @@ public sealed class WebSocketTests(LabCertificates certificates)
 
     private Task<WebLab> StartAsync() => WebLab.StartAsync(certificates, (app, host) =>
     {
+        app.UseWebSockets();
+        app.Map("/ordinary", async (HttpContext context) =>
+        {
+            using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync("chat");
+            byte[] buffer = new byte[1000];
+            while (await socket.ReceiveAsync(buffer.AsMemory(), context.RequestAborted) is { MessageType: not WebSocketMessageType.Close } result)
+                await socket.SendAsync(buffer.AsMemory(0, result.Count), result.MessageType, result.EndOfMessage, context.RequestAborted);
+        });
         foreach (string path in (string[])["plain", "deflate", "takeover"])
             app.Map($"/{path}", (HttpContext context) => AnswerAsync(context, host, path));
     });

@@ -188,17 +188,19 @@ internal sealed class TextConversation(Socket socket) : IDisposable
     public async Task<string> ReadToAsync(string text)
     {
         byte[] buffer = new byte[64 << 10];
-        while (true)
+        for (int seen = 0; ;)
         {
-            string all = _read.ToString();
-            if (all.IndexOf(text, StringComparison.Ordinal) is >= 0 and int index)
+            int index = _read.ToString(seen, _read.Length - seen).IndexOf(text, StringComparison.Ordinal);
+            if (index >= 0)
             {
-                _read.Remove(0, index + text.Length);
-                return all[..(index + text.Length)];
+                string all = _read.ToString(0, seen + index + text.Length);
+                _read.Remove(0, all.Length);
+                return all;
             }
 
+            seen = Math.Max(0, _read.Length - text.Length);
             int read = await socket.ReceiveAsync(buffer).WaitAsync(s_limit);
-            Assert.True(read > 0, $"The connection has ended after '{all}'.");
+            Assert.True(read > 0, $"The connection has ended after '{_read}'.");
             _read.Append(Encoding.Latin1.GetString(buffer, 0, read));
         }
     }
