@@ -20,7 +20,7 @@ public sealed class WebSocketTests(LabCertificates certificates)
     public async Task A_WebSocket_goes_on_with_its_state(string path)
     {
         await using WebLab lab = await StartAsync();
-        using ClientWebSocket client = await ConnectAsync(lab, path, isDeflated: path == "deflate");
+        using ClientWebSocket client = await lab.ConnectWebSocketAsync(path, "chat", path == "deflate");
         Assert.Equal("1 host-a: first", await AskAsync(client, "first"));
         await lab.DrainAsync(lab.Agents.A);
         Assert.Equal("2 host-b: second", await AskAsync(client, "second"));
@@ -39,7 +39,7 @@ public sealed class WebSocketTests(LabCertificates certificates)
     {
         const int Count = 3000;
         await using WebLab lab = await StartAsync();
-        using ClientWebSocket client = await ConnectAsync(lab, "plain", isDeflated: false);
+        using ClientWebSocket client = await lab.ConnectWebSocketAsync("plain", "chat");
         Task sending = Task.Run(async () =>
         {
             for (int i = 1; i <= Count; i++)
@@ -61,7 +61,7 @@ public sealed class WebSocketTests(LabCertificates certificates)
     public async Task Compression_with_context_takeover_is_refused_by_name()
     {
         await using WebLab lab = await StartAsync();
-        using ClientWebSocket client = await ConnectAsync(lab, "takeover", isDeflated: true);
+        using ClientWebSocket client = await lab.ConnectWebSocketAsync("takeover", "chat", isDeflated: true);
         Assert.Equal("1 host-a: first", await AskAsync(client, "first"));
         JsonElement outcome = Assert.Single(await lab.DrainAsync(lab.Agents.A, exitCode: 1));
         Assert.Contains("permessage-deflate with context takeover", outcome.GetProperty("detail").GetString(), StringComparison.Ordinal);
@@ -73,7 +73,7 @@ public sealed class WebSocketTests(LabCertificates certificates)
     public async Task A_WebSocket_of_UseWebSockets_works_as_ever_and_stays()
     {
         await using WebLab lab = await StartAsync();
-        using ClientWebSocket client = await ConnectAsync(lab, "ordinary", isDeflated: false);
+        using ClientWebSocket client = await lab.ConnectWebSocketAsync("ordinary", "chat");
         Assert.Equal("first", await AskAsync(client, "first"));
         JsonElement outcome = Assert.Single(await lab.DrainAsync(lab.Agents.A, exitCode: 1));
         Assert.Contains("A request has been under way", outcome.GetProperty("detail").GetString(), StringComparison.Ordinal);
@@ -98,17 +98,6 @@ public sealed class WebSocketTests(LabCertificates certificates)
             if (result.EndOfMessage)
                 return Encoding.UTF8.GetString(buffer, 0, length);
         }
-    }
-
-    private static async Task<ClientWebSocket> ConnectAsync(WebLab lab, string path, bool isDeflated)
-    {
-        ClientWebSocket client = new();
-        client.Options.AddSubProtocol("chat");
-        if (isDeflated)
-            client.Options.DangerousDeflateOptions = new WebSocketDeflateOptions();
-        using HttpMessageInvoker invoker = new(lab.CreateHandler(), disposeHandler: false); // the connection is its
-        await client.ConnectAsync(new UriBuilder(lab.Address) { Scheme = "ws", Path = path }.Uri, invoker, default).WaitAsync(s_limit);
-        return client;
     }
 
     private Task<WebLab> StartAsync() => WebLab.StartAsync(certificates, (app, host) =>

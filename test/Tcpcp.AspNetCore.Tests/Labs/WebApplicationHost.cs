@@ -37,7 +37,8 @@ internal sealed class WebApplicationHost : IAsyncDisposable
 
     public IConnectionDrain Drain => Application.Services.GetRequiredService<IConnectionDrain>();
 
-    public static async Task<WebApplicationHost> StartAsync(LabAgent agent, Action<WebApplication> map, string? contentRoot = null, Action<TcpcpOptions>? configure = null)
+    public static async Task<WebApplicationHost> StartAsync(LabAgent agent, Action<WebApplication> map, string? contentRoot = null, Action<TcpcpOptions>? configure = null,
+        Action<IServiceCollection>? configureServices = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = contentRoot });
         builder.Logging.ClearProviders();
@@ -55,6 +56,7 @@ internal sealed class WebApplicationHost : IAsyncDisposable
             (options.Application, options.AgentSocket) = (Name, agent.SocketPath);
             configure?.Invoke(options);
         });
+        configureServices?.Invoke(builder.Services);
         WebApplication application = builder.Build();
         map(application);
         WebApplicationHost host = new(agent, application);

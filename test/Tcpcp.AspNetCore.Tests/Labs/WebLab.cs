@@ -1,8 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Tcpcp.Core;
 using Tcpcp.EndToEnd.Tests;
 using Tcpcp.EndToEnd.Tests.Agents;
@@ -33,7 +35,7 @@ internal sealed class WebLab : IAsyncDisposable
     /// <summary>With an application of this process on each host.</summary>
     /// <param name="contentRoot">Of the application with that number.</param>
     public static async Task<WebLab> StartAsync(LabCertificates certificates, Action<WebApplication, string> map, Func<AgentLab, int, string>? contentRoot = null,
-        Action<TcpcpOptions>? configureA = null)
+        Action<TcpcpOptions>? configureA = null, Action<IServiceCollection>? configureServices = null)
     {
         WebLab lab = new(await AgentLab.StartAsync(certificates));
         try
@@ -41,7 +43,7 @@ internal sealed class WebLab : IAsyncDisposable
             for (int i = 0; i < lab.Agents.Agents.Count; i++)
             {
                 LabAgent agent = lab.Agents.Agents[i];
-                lab._applications.Add(await WebApplicationHost.StartAsync(agent, app => map(app, agent.Name), contentRoot?.Invoke(lab.Agents, i), i == 0 ? configureA : null));
+                lab._applications.Add(await WebApplicationHost.StartAsync(agent, app => map(app, agent.Name), contentRoot?.Invoke(lab.Agents, i), i == 0 ? configureA : null, configureServices));
             }
 
             await lab.Agents.UntilMetAsync();
@@ -152,6 +154,20 @@ internal sealed class WebLab : IAsyncDisposable
         },
         SslOptions = { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.Subject == WebApplicationHost.CertificateSubject }, // each application makes its own
     };
+
+    /// <summary>Opens a WebSocket of the peer.</summary>
+    /// <param name="isDeflated">It offers permessage-deflate.</param>
+    public async Task<ClientWebSocket> ConnectWebSocketAsync(string path, string? subProtocol = null, bool isDeflated = false)
+    {
+        ClientWebSocket client = new();
+        if (subProtocol is not null)
+            client.Options.AddSubProtocol(subProtocol);
+        if (isDeflated)
+            client.Options.DangerousDeflateOptions = new WebSocketDeflateOptions();
+        using HttpMessageInvoker invoker = new(CreateHandler(), disposeHandler: false); // the connection is its
+        await client.ConnectAsync(new UriBuilder(Address) { Scheme = "ws", Path = path }.Uri, invoker, default).WaitAsync(s_limit);
+        return client;
+    }
 
     /// <summary>Nothing is left of a pass, and what the peer saw contradicts nothing.</summary>
     public async Task AssertNothingWasNoticedAsync()
