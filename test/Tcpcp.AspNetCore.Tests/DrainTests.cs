@@ -37,6 +37,17 @@ public sealed class DrainTests(LabCertificates certificates)
     }
 
     [Fact]
+    public async Task An_application_stops_without_its_agent_too()
+    {
+        await using WebLab lab = await StartAsync(options => options.Destinations.Add(LabAgent.NameB));
+        using TextConversation client = await lab.ConnectAsync();
+        await client.WriteAsync("GET /host HTTP/1.1\r\nHost: x\r\n\r\n");
+        await client.ReadToAsync("host-a.");
+        await lab.Agents.A.StopAsync();
+        await lab.A.Application.StopAsync().WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
     public async Task A_request_drains_all_connections_but_its_own()
     {
         await using WebLab lab = await StartAsync();

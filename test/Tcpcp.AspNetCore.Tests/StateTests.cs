@@ -1,5 +1,9 @@
 using Google.Protobuf;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
 using Tcpcp.AspNetCore.Passing;
+using Tcpcp.AspNetCore.Responses;
 using Tcpcp.Core.Wire;
 
 namespace Tcpcp.AspNetCore.Tests;
@@ -33,6 +37,17 @@ public sealed class StateTests
     {
         Assert.Null(ExchangeWire.Read((byte[])[0xff, 0xff, 0xff], count: 1, out string fault));
         Assert.Contains("not that of a server's connections", fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("../../etc/passwd")]
+    [InlineData("/etc/passwd")]
+    [InlineData("../../nowhere")]
+    public void Of_a_file_outside_the_content_root_nothing_is_told(string path)
+    {
+        using ServiceProvider services = new ServiceCollection().AddSingleton<IHostEnvironment>(new HostingEnvironment { ContentRootPath = "/usr/share" }).BuildServiceProvider();
+        FileExaminer files = ActivatorUtilities.CreateInstance<FileExaminer>(services);
+        Assert.Equal($"The file {path} is another one here.", files.FindObjection(new ServerFile { Path = path, Length = 1 }));
     }
 
     [Fact]

@@ -13,6 +13,7 @@ internal sealed class ConnectionDrain(AgentLink link, ServerConnections connecti
     : IConnectionDrain
 {
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_outcomes = TimeSpan.FromSeconds(3);
 
     public Task<DrainReport> DrainAsync(string? destination = null, CancellationToken cancellationToken = default) => DrainAsync(destination, except: null, cancellationToken);
 
@@ -20,7 +21,7 @@ internal sealed class ConnectionDrain(AgentLink link, ServerConnections connecti
     /// <inheritdoc cref="IConnectionDrain.DrainAsync"/>
     public async Task<DrainReport> DrainAsync(string? destination, PassableConnection? except, CancellationToken cancellationToken)
     {
-        AgentClient agent = link.Client ?? throw new InvalidOperationException("The agent of this host is not there.");
+        AgentClient agent = link.Client is { IsConnected: true } client ? client : throw new InvalidOperationException("The agent of this host is not there.");
         IReadOnlyList<string> destinations = destination is not null ? [destination] : options.Value.Destinations.Count > 0 ? [.. options.Value.Destinations] : agent.Destinations;
         if (destinations.Count == 0)
             throw new InvalidOperationException("The agent of this host knows no destination.");
@@ -28,17 +29,23 @@ internal sealed class ConnectionDrain(AgentLink link, ServerConnections connecti
         long started = TimeProvider.System.GetTimestamp();
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.Value.DrainTimeout);
+        Task given = Task.Delay(Timeout.InfiniteTimeSpan, limit.Token).ContinueWith(_ => Task.Delay(s_outcomes), TaskScheduler.Default).Unwrap();
         while (!limit.IsCancellationRequested && Candidates() is { Count: > 0 } candidates)
         {
             ParallelOptions atOnce = new() { MaxDegreeOfParallelism = options.Value.MaxConcurrentPasses, CancellationToken = CancellationToken.None };
-            await Parallel.ForEachAsync(run.Group(candidates), atOnce, async (group, _) =>
+            Task passing = Parallel.ForEachAsync(run.Group(candidates), atOnce, async (group, _) =>
             {
                 if (!limit.IsCancellationRequested)
-                    await run.PassAsync(group);
+                    await run.PassAsync(group, limit.Token);
             });
+            // An outcome may have to be waited for as long as an agent is away: not by who stops.
+            await Task.WhenAny(passing, given);
+            if (passing.IsCompleted)
+                await passing;
             await Task.Delay(s_pause, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
+        await limit.CancelAsync();
         DrainReport report = run.Report(TimeProvider.System.GetElapsedTime(started));
         log.Drained(report.Passed, report.Finished, report.Stayed, report.Duration.TotalMilliseconds);
         return report;
@@ -72,10 +79,10 @@ internal sealed class ConnectionDrain(AgentLink link, ServerConnections connecti
             return ConnectionPasses.Group(byAlone[false]).Concat(byAlone[true].Select(one => (PassableConnection[])[one]));
         }
 
-        public async Task PassAsync(IReadOnlyList<PassableConnection> group)
+        public async Task PassAsync(IReadOnlyList<PassableConnection> group, CancellationToken cancellationToken)
         {
             string destination = destinations[(int)((uint)Interlocked.Increment(ref _next) % (uint)destinations.Count)];
-            PassResult result = await passes.PassAsync(agent, group, destination);
+            PassResult result = await passes.PassAsync(agent, group, destination, cancellationToken);
             if (result.Owner == ConnectionOwner.Destination)
                 Interlocked.Add(ref _passed, group.Count);
             foreach (PassableConnection connection in group)

@@ -61,15 +61,20 @@ internal sealed class ConnectionPasses(ServerConnections connections, PassableTr
     }
 
     /// <summary>Passes connections: all of them or none.</summary>
-    public async Task<PassResult> PassAsync(AgentClient agent, IReadOnlyList<PassableConnection> group, string destination)
+    /// <param name="cancellationToken">Gives up as long as nothing has left this host.</param>
+    public async Task<PassResult> PassAsync(AgentClient agent, IReadOnlyList<PassableConnection> group, string destination, CancellationToken cancellationToken)
     {
         try
         {
-            return await agent.PassAsync(OrderOf(group, destination), CancellationToken.None);
+            return await agent.PassAsync(OrderOf(group, destination), cancellationToken);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or ArgumentException or InvalidOperationException)
         {
             return new PassResult(PassFailure.NotPassable, ConnectionOwner.Origin, e.Message); // one has ended meanwhile
+        }
+        catch (OperationCanceledException)
+        {
+            return new PassResult(PassFailure.Cancelled, ConnectionOwner.Origin, "There was no time left.");
         }
     }
 

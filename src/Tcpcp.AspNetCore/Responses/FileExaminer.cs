@@ -15,10 +15,17 @@ internal sealed class FileExaminer(IHostEnvironment environment)
         ModifiedS = Seconds(File.GetLastWriteTimeUtc(handle)),
     };
 
-    /// <summary>Why the file of a response that comes cannot be sent on from here; null: it can.</summary>
+    /// <summary>Why the file of a response that comes cannot be sent on from here; null: it can. Of files outside the content root nothing is told to who asks.</summary>
     public string? FindObjection(ServerFile file)
     {
-        FileInfo here = new(Path.GetFullPath(file.Path, environment.ContentRootPath));
+        string path = Path.GetFullPath(file.Path, environment.ContentRootPath);
+        string? objection = FindDifference(new FileInfo(path), file);
+        return objection is null || path.StartsWith(Path.TrimEndingDirectorySeparator(environment.ContentRootPath) + "/", StringComparison.Ordinal) ? objection
+            : $"The file {file.Path} is another one here.";
+    }
+
+    private static string? FindDifference(FileInfo here, ServerFile file)
+    {
         if (!here.Exists)
             return $"There is no file {file.Path} here.";
         if ((ulong)here.Length != file.Length)
