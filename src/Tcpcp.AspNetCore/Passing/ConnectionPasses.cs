@@ -42,7 +42,7 @@ internal sealed class ConnectionPasses(ServerConnections connections, PassableTr
         List<PassableConnection> found = [];
         foreach (PassableConnection connection in connections.All)
         {
-            if (connection.IsLeaving || (wanted.Count > 0 && !(connection.FindName() is { } name && wanted.Contains(name))))
+            if (wanted.Count == 0 ? connection.IsLeaving : connection.HasEnded || connection.FindName() is not { } name || !wanted.Contains(name))
                 continue;
             if (connection.Obstacle is null)
                 found.Add(connection);

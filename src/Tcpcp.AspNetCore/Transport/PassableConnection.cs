@@ -199,14 +199,7 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
     /// <exception cref="PassRefusedException">It does not get to one in time, or has none.</exception>
     public async Task<ServerConnection> QuiesceAsync(CancellationToken cancellationToken)
     {
-        lock (_lock)
-        {
-            if (_isDisposed || _isDetached)
-                throw new PassRefusedException("The connection has ended.");
-            _outcome = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            WasLate = false;
-        }
-
+        await BeginPassAsync(cancellationToken);
         if (Obstacle is { } obstacle)
             throw new PassRefusedException(obstacle);
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -358,9 +351,33 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
         await base.DisposeAsync();
     }
 
-    // Between two requests, or where the request that runs can go on elsewhere; it may begin meanwhile.
+    private async Task BeginPassAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task earlier;
+            lock (_lock)
+            {
+                if (_isDisposed || _isDetached)
+                    throw new PassRefusedException("The connection has ended.");
+                if (_outcome is null)
+                {
+                    _outcome = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    WasLate = false;
+                    return;
+                }
+
+                earlier = _outcome.Task; // the agent has told it, and asks again before it was heard
+            }
+
+            await earlier.WaitAsync(cancellationToken);
+        }
+    }
+
+    // Between two requests, or where the request that runs can go on elsewhere; it may begin meanwhile. Held first of all: so it is the last one.
     private async Task<ServerExchange?> StandAsync(CancellationToken cancellationToken)
     {
+        Task held = Input.HoldAsync();
         while (true)
         {
             Task began;
@@ -373,10 +390,8 @@ internal sealed class PassableConnection : ConnectionContext, IDuplexPipe, IConn
 
             if (current is not null && await current.QuiesceAsync(cancellationToken) is { } exchange)
                 return exchange;
-            Task held = Input.HoldAsync();
             if (await Task.WhenAny(held, began).WaitAsync(cancellationToken) == held)
                 return null;
-            Input.Release();
         }
     }
 }
