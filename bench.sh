@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs one benchmark (pause, kernel, redirect, blackout with its part all, agent with its parts single and drain, or relay): ./bench.sh NAME [PART] [--json]. With --json one object a line and nothing else on standard output.
+# Runs one benchmark (pause, kernel, redirect, blackout with its part all, agent with its parts single and drain, aspnetcore with its parts requests, memory and drain, or relay): ./bench.sh NAME [PART] [--json]. With --json one object a line and nothing else on standard output.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/eng/install.sh"
@@ -32,6 +32,12 @@ case " $* " in
         need haproxy:haproxy
         build_baseline relay/relay
         build_tcpcp
+        ;;
+    *" aspnetcore "*)
+        need wrk:wrk
+        build_tcpcp
+        own_namespace=(unshare --mount -- sh -c 'mount -t bpf bpf /sys/fs/bpf && exec "$@"' sh)
+        ulimit -n 20000
         ;;
     *" redirect "*) need "libnftables1:/usr/lib/*/libnftables.so.1" ;;
     *) build_tcpcp ;;

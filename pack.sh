@@ -75,9 +75,9 @@ if is_stale "$deb" "$tcpcp" packaging docs README.md CHANGELOG.md LICENSE sample
     pack_debian "$deb" "$architecture"
 fi
 
-libraries=(Tcpcp.Core Tcpcp.Linux Tcpcp Tcpcp.Check)
+libraries=(Tcpcp.Core Tcpcp.Linux Tcpcp Tcpcp.Check Tcpcp.AspNetCore)
 for library in "${libraries[@]}"; do
-    if is_stale "$packages/$library.$version.snupkg" src/Tcpcp.Core src/Tcpcp.Linux src/Tcpcp src/Tcpcp.Check proto bpf packaging/nuget Directory.*; then
+    if is_stale "$packages/$library.$version.snupkg" src/Tcpcp.Core src/Tcpcp.Linux src/Tcpcp src/Tcpcp.Check src/Tcpcp.AspNetCore proto bpf packaging/nuget Directory.*; then
         rm -f "$packages"/Tcpcp.*.nupkg "$packages"/Tcpcp.*.snupkg
         # One after the other: each of them builds those below it.
         for library in "${libraries[@]}"; do

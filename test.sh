@@ -27,7 +27,7 @@ esac
 need "libnftables1:/usr/lib/*/libnftables.so.1" tcpdump:tcpdump curl:curl gcc:gcc clang-14:clang-14 netcat-openbsd:nc socat:socat python3:/usr/bin/python3 \
     "libfaketime:/usr/lib/*/faketime/libfaketimeMT.so.1" \
     nginx:nginx openssl:openssl redis-server:redis-server redis-tools:redis-cli openssh-server:/usr/sbin/sshd openssh-client:scp "postgresql:/usr/lib/postgresql/*/bin/postgres" \
-    iperf3:iperf3 mosquitto:mosquitto mosquitto-clients:mosquitto_sub iproute2:ip systemd:systemd-analyze systemd-container:systemd-nspawn man-db:man dpkg:dpkg-deb binutils:objdump
+    iperf3:iperf3 mosquitto:mosquitto mosquitto-clients:mosquitto_sub iproute2:ip systemd:systemd-analyze systemd-container:systemd-nspawn man-db:man dpkg:dpkg-deb binutils:objdump wrk:wrk chromium:chromium
 share_compiler
 trap end_shared_compiler EXIT
 trap 'exit 130' INT TERM

@@ -3,7 +3,7 @@
 # and review the diff.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-for project in src/Tcpcp.Core src/Tcpcp src/Tcpcp.Check; do
+for project in src/Tcpcp.Core src/Tcpcp src/Tcpcp.Check src/Tcpcp.AspNetCore; do
     file=$project/PublicAPI.Unshipped.txt
     echo '#nullable enable' >"$file"
     # The analyzer names each missing symbol; the file is those names, sorted.

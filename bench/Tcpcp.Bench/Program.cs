@@ -3,6 +3,7 @@ using Tcpcp.Bench;
 using Tcpcp.Bench.Agents;
 using Tcpcp.Bench.Blackout;
 using Tcpcp.Bench.Relays;
+using Tcpcp.Bench.Web;
 using Tcpcp.Traffic;
 
 bool json = args.Contains("--json", StringComparer.Ordinal);
@@ -28,6 +29,12 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
     case "relay":
         await RelayBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, Environment.GetEnvironmentVariable("TCPCP_BASELINE")!, json);
         return 0;
+    case "aspnetcore":
+        await WebBenchmark.RunAsync(Environment.GetEnvironmentVariable("TCPCP")!, part: args.Where(argument => argument != "--json").ElementAtOrDefault(1), json);
+        return 0;
+    case "web-application": // a process of the benchmark of the ASP.NET Core integration
+        await WebService.RunAsync(IPEndPoint.Parse(args[1]), args.ElementAtOrDefault(2));
+        return 0;
     case "agent-application": // a process of the benchmark of agents
         await EchoService.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
         return 0;
@@ -35,6 +42,6 @@ switch (args.FirstOrDefault(argument => argument != "--json"))
         await BulkApplication.RunAsync(IPEndPoint.Parse(args[1]), args[2]);
         return 0;
     default:
-        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, redirect, blackout [all | takeover | forward | gateway | peer-route | faults | rate], agent [single | drain], relay");
+        Console.Error.WriteLine("./bench.sh NAME [--json]; NAME is: pause, kernel, redirect, blackout [all | takeover | forward | gateway | peer-route | faults | rate], agent [single | drain], aspnetcore [requests | memory | drain], relay");
         return 2;
 }

@@ -13,7 +13,7 @@ internal static class FrozenMessages
     public static IReadOnlyList<FileDescriptor> Present { get; } =
     [
         Wire.ConnectionReflection.Descriptor, Wire.PassingReflection.Descriptor, Wire.JournalReflection.Descriptor, Wire.LocalReflection.Descriptor,
-        Wire.RedirectionReflection.Descriptor, Wire.SavedReflection.Descriptor, Wire.RelayReflection.Descriptor,
+        Wire.RedirectionReflection.Descriptor, Wire.SavedReflection.Descriptor, Wire.RelayReflection.Descriptor, Wire.AspnetcoreReflection.Descriptor,
     ];
 
     public static string PathOf(string file) => Path.Combine(SourceTree.Root, Folder, file);

@@ -5,7 +5,7 @@ namespace Tcpcp.EndToEnd.Tests.Packages;
 /// <summary>The NuGet packages, as somebody who has only them.</summary>
 public sealed class NuGetPackageTests(BuiltPackages packages)
 {
-    private static readonly string[] s_libraries = ["Tcpcp", "Tcpcp.Check", "Tcpcp.Core", "Tcpcp.Linux"];
+    private static readonly string[] s_libraries = ["Tcpcp", "Tcpcp.AspNetCore", "Tcpcp.Check", "Tcpcp.Core", "Tcpcp.Linux"];
 
     // Freezes, saves, reads, and judges: a bit of each package.
     private const string Program = """
@@ -33,6 +33,7 @@ public sealed class NuGetPackageTests(BuiltPackages packages)
         catch (CaptureFormatException) { Console.WriteLine("no capture"); }
         try { await AgentClient.ConnectAsync(new AgentClientOptions { Path = "/nowhere/agent.sock" }); }
         catch (AgentException) { Console.WriteLine("no agent"); }
+        Console.WriteLine(new Tcpcp.AspNetCore.TcpcpOptions().MaxConcurrentPasses);
         """;
 
     private const string Project = """
@@ -46,6 +47,7 @@ public sealed class NuGetPackageTests(BuiltPackages packages)
           </PropertyGroup>
           <ItemGroup>
             <PackageReference Include="Tcpcp" Version="*-*" />
+            <PackageReference Include="Tcpcp.AspNetCore" Version="*-*" />
             <PackageReference Include="Tcpcp.Check" Version="*-*" />
           </ItemGroup>
         </Project>
@@ -101,8 +103,8 @@ public sealed class NuGetPackageTests(BuiltPackages packages)
                 """);
             Assert.True(exitCode == 0, output + error);
             string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-            Assert.Equal(["unread", "True", "no capture", "no agent"], lines[^4..]);
-            Assert.All(s_libraries, name => Assert.Contains(name.ToLowerInvariant(), lines[..^4])); // they came from the feed
+            Assert.Equal(["unread", "True", "no capture", "no agent", "16"], lines[^5..]);
+            Assert.All(s_libraries, name => Assert.Contains(name.ToLowerInvariant(), lines[..^5])); // they came from the feed
         }
         finally
         {
