@@ -72,7 +72,8 @@ internal sealed class LabRelay : IAsyncDisposable
         using Socket systemd = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         systemd.Bind(new UnixDomainSocketEndPoint(notifications));
         Dictionary<string, string> environment = new(StringComparer.Ordinal) { ["NOTIFY_SOCKET"] = notifications };
-        _process = ChildProcess.Start("setpriv", ["--pdeathsig", "KILL", Command.Path, "relay", "--config", ConfigurationFile], new ChildOptions { Environment = environment }, _host.Thread);
+        // Among the lab's processes, which all end with it: also those that take its place.
+        _process = _host.Start(Command.Path, ["relay", "--config", ConfigurationFile], new ChildOptions { Environment = environment });
         await LabAgent.UntilReadyAsync(systemd, _process);
     }
 
