@@ -88,6 +88,23 @@ public sealed partial class RealClientTests(LabCertificates certificates)
         await lab.AssertNothingWasNoticedAsync();
     }
 
+    [Fact]
+    public async Task The_client_of_a_hub_reconnects_to_the_other_host_and_goes_on_where_it_stood()
+    {
+        const int SIGTERM = 15; // signal.h
+        await using WebLab lab = await WebLab.StartSampleAsync(certificates, "WebHub", "web-hub", (_, agent) => ["--Host", agent.Name]);
+        string program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "WebHub", Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "web-hub"));
+        await using ChildProcess watcher = lab.StartClient(program, "watch", $"{lab.Address}hub");
+        await Eventually.True(() => watcher.Output!.Text.Contains($"{LabAgent.NameA} 20\n", StringComparison.Ordinal));
+        // The hub's connection stays, by name; the address goes, and the first host's program may stop.
+        (int exitCode, string output, string error) = await lab.Agents.A.RunAsync("drain", "--to", LabAgent.NameB, "--app", "web-hub", "--take-addresses", "--json");
+        Assert.True(exitCode == 1 && output.Contains("NotPassable", StringComparison.Ordinal), $"{exitCode}: {output}{error}");
+        Assert.True(lab.ProgramOf(lab.Agents.A).Signal(SIGTERM));
+        await Eventually.True(() => watcher.Output!.Text.Split(LabAgent.NameB).Length > 20);
+        long[] numbers = [.. watcher.Output!.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries)[..^1].Select(line => long.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture))];
+        Assert.Equal(Enumerable.Range(1, numbers.Length).Select(number => (long)number), numbers);
+    }
+
     private static async Task AssertServedByAsync(IPage page, string host) => await page.WaitForFunctionAsync($"document.getElementById('host').value == '{host}'");
 
     private Task<WebLab> StartFilesAsync(int bytes) => WebLab.StartSampleAsync(certificates, "WebFileServer", "web-file-server", (agents, _) =>

@@ -12,10 +12,12 @@ internal static class Command
 
     public static Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments) => RunProgramAsync(Path, arguments);
 
-    public static async Task<(int ExitCode, string Output, string Error)> RunProgramAsync(string program, params string[] arguments)
+    public static Task<(int ExitCode, string Output, string Error)> RunProgramAsync(string program, params string[] arguments) => RunProgramAsync(s_limit, program, arguments);
+
+    public static async Task<(int ExitCode, string Output, string Error)> RunProgramAsync(TimeSpan limit, string program, params string[] arguments)
     {
         await using ChildProcess process = ChildProcess.Start(program, arguments);
-        int exitCode = await process.Exit.WaitAsync(s_limit);
-        return (exitCode, await process.Output!.Completed.WaitAsync(s_limit), await process.ErrorOutput!.Completed.WaitAsync(s_limit));
+        int exitCode = await process.Exit.WaitAsync(limit);
+        return (exitCode, await process.Output!.Completed.WaitAsync(limit), await process.ErrorOutput!.Completed.WaitAsync(limit));
     }
 }

@@ -97,7 +97,7 @@ internal sealed class DestinationChannel(
         _connection?.Dispose();
     }
 
-    // All who wait share one attempt; who comes right after one that failed hears of that one.
+    // All who wait share one attempt. Right after one that has failed the next one waits a little: the destination may have come meanwhile.
     private Task<AgentConnection> GetAsync(CancellationToken cancellationToken)
     {
         lock (_lock)
@@ -107,21 +107,22 @@ internal sealed class DestinationChannel(
                 return Task.FromResult(open);
             if (_attempt is null or { IsCompleted: true })
             {
-                if (_fault is { } fault && Stopwatch.GetElapsedTime(_failedAt) < s_firstPause)
-                    throw new LinkException(fault.Message, fault);
-                _attempt = Task.Run(OpenAsync, CancellationToken.None);
+                TimeSpan pause = _fault is null ? TimeSpan.Zero : s_firstPause - Stopwatch.GetElapsedTime(_failedAt);
+                _attempt = Task.Run(() => OpenAsync(pause), CancellationToken.None);
             }
 
             return _attempt.WaitAsync(cancellationToken);
         }
     }
 
-    private async Task<AgentConnection> OpenAsync()
+    private async Task<AgentConnection> OpenAsync(TimeSpan pause)
     {
         using CancellationTokenSource timer = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
         timer.CancelAfter(s_connectTime);
         try
         {
+            if (pause > TimeSpan.Zero)
+                await Task.Delay(pause, timer.Token);
             AgentConnection connection = await AgentConnection.OpenAsync(destination, ownAddress, credentials.Current, strays, timer.Token);
             lock (_lock)
                 (_connection, _fault) = (connection, null);

@@ -120,9 +120,16 @@ internal sealed unsafe class UserNamespaceProcess : IDisposable
         var prctl = (delegate* unmanaged[SuppressGCTransition]<nint, nint, nint>)NativeLibrary.GetExport(s_libc, "prctl");
         var setAffinity = (delegate* unmanaged[SuppressGCTransition]<nint, nint, void*, nint>)NativeLibrary.GetExport(s_libc, "sched_setaffinity");
         var execve = (delegate* unmanaged[SuppressGCTransition]<byte*, byte**, byte**, nint>)NativeLibrary.GetExport(s_libc, "execve");
-        var exit = (delegate* unmanaged[SuppressGCTransition]<nint, void>)NativeLibrary.GetExport(s_libc, "_exit");
+        var exit = (delegate* unmanaged[SuppressGCTransition]<nint, nint>)NativeLibrary.GetExport(s_libc, "_exit");
         byte* program = arguments[0];
         long room = 0;
+
+        // Each kind of call once here, where it fails and does nothing: the first one may have the runtime make code, in memory that the child shares with this process.
+        close(-1);
+        read(-1, &room, 0);
+        prctl(-1, 0);
+        setAffinity(-1, 0, &room);
+        execve(null, null, null);
 
         nint child = syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
         if (child != 0)

@@ -83,6 +83,9 @@ internal sealed class WebLab : IAsyncDisposable
         }
     }
 
+    /// <summary>A sample's process.</summary>
+    public ChildProcess ProgramOf(LabAgent agent) => _processes[Agents.Agents.ToList().IndexOf(agent)];
+
     /// <summary>What the samples and the agents have logged.</summary>
     public string Log => string.Concat(_processes.Select(process => process.Output!.Text + process.ErrorOutput!.Text)) + string.Concat(Agents.Agents.Select(agent => agent.Log));
 

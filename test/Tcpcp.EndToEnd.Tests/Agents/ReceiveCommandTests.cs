@@ -38,7 +38,7 @@ public sealed class ReceiveCommandTests(LabCertificates certificates)
         Assert.Equal("and more\n", Receive(peer));
         peer.Shutdown(SocketShutdown.Send);
         Assert.Equal("", Receive(peer));
-        Assert.Contains(LabAgent.NameA, receiver.Output.Text, StringComparison.Ordinal);
+        await receiver.Output.WaitForAsync(LabAgent.NameA, s_limit);
         receiver.Signal(SIGTERM);
         Assert.Equal(0, await receiver.Exit.WaitAsync(s_limit));
         AgentLab.AssertClean(await lab.JudgeAsync());
