@@ -48,7 +48,8 @@ internal sealed class ConfigurationReader(IConfiguration configuration, Configur
         foreach ((string suffix, double seconds) in s_units)
         {
             if (!text.EndsWith(suffix, StringComparison.Ordinal)
-                || !double.TryParse(text[..^suffix.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number))
+                || !double.TryParse(text[..^suffix.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)
+                || !double.IsFinite(number))
                 continue;
             TimeSpan time = TimeSpan.FromSeconds(Math.Min(number * seconds, TimeSpan.MaxValue.TotalSeconds / 2));
             return time >= least && time <= most ? time : throw new ConfigurationException(key, $"'{text}' is not between {Show(least)} and {Show(most)}.");
