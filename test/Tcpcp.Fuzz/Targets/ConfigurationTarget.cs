@@ -1,17 +1,12 @@
 using System.Text;
 using Tcpcp.Agent.Hosting;
-using Tcpcp.Configuration;
 
 namespace Tcpcp.Fuzz.Targets;
 
 /// <summary>An agent's configuration file.</summary>
-internal sealed class ConfigurationTarget : FuzzTarget
+internal sealed class ConfigurationTarget : ConfigurationFileTarget
 {
-    private readonly string _path = $"/dev/shm/tcpcp-fuzz-{Guid.NewGuid():N}.json";
-
     public override string Name => "configuration";
-
-    public override bool IsMessage => false;
 
     public override IReadOnlyList<byte[]> Tokens =>
     [
@@ -40,23 +35,5 @@ internal sealed class ConfigurationTarget : FuzzTarget
             yield return Encoding.UTF8.GetBytes(Host + rest);
     }
 
-    // The operator's own file: each value that is wrong is a sentence.
-    public override long MaxAllocation(int inputBytes) => (8 << 20) + (4096L * inputBytes);
-
-    public override void Run(byte[] input)
-    {
-        File.WriteAllBytes(_path, input);
-        try
-        {
-            AgentConfiguration.Read(_path);
-        }
-        catch (ConfigurationException)
-        {
-            // Refused.
-        }
-        finally
-        {
-            File.Delete(_path);
-        }
-    }
+    protected override void Read(string path) => AgentConfiguration.Read(path);
 }

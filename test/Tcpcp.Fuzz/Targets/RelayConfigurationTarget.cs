@@ -1,17 +1,12 @@
 using System.Text;
-using Tcpcp.Configuration;
 using Tcpcp.Relay.Settings;
 
 namespace Tcpcp.Fuzz.Targets;
 
 /// <summary>A relay's configuration file.</summary>
-internal sealed class RelayConfigurationTarget : FuzzTarget
+internal sealed class RelayConfigurationTarget : ConfigurationFileTarget
 {
-    private readonly string _path = $"/dev/shm/tcpcp-fuzz-{Guid.NewGuid():N}.json";
-
     public override string Name => "relay-configuration";
-
-    public override bool IsMessage => false;
 
     public override IReadOnlyList<byte[]> Tokens =>
     [
@@ -28,23 +23,5 @@ internal sealed class RelayConfigurationTarget : FuzzTarget
         """{"threads":2,"buffer-bytes":4096,"agent":"none","listeners":{"l":{"listen":["[::]:443"],"names":{"*.example.net":"p"},"proxy-protocol":true,"max-sessions":5,"allow":["192.0.2.0/24"],"deny":["::1"],"idle-timeout":"5m","keep-alive":"none"}},"pools":{"p":{"balance":"consistent-hash","source":["192.0.2.101"],"retries":2,"max-queued":3,"slow-start":"5s","eject":{"after":1,"time":"5s"},"check":{"interval":"2s","timeout":"1s","rise":1,"fall":2},"servers":{"s":{"address":"192.0.2.51:1","weight":256,"backup":true,"state":"maint","max-sessions":7,"send-proxy":true}}}}}""",
     ]).Select(Encoding.UTF8.GetBytes);
 
-    // The operator's own file: each value that is wrong is a sentence.
-    public override long MaxAllocation(int inputBytes) => (8 << 20) + (4096L * inputBytes);
-
-    public override void Run(byte[] input)
-    {
-        File.WriteAllBytes(_path, input);
-        try
-        {
-            RelayConfiguration.Read(_path);
-        }
-        catch (ConfigurationException)
-        {
-            // Refused.
-        }
-        finally
-        {
-            File.Delete(_path);
-        }
-    }
+    protected override void Read(string path) => RelayConfiguration.Read(path);
 }
