@@ -77,13 +77,10 @@ public sealed class RelayUpgradeTests(LabCertificates certificates)
         pools.Remove(RelayLab.Pool);
         pools["renamed"] = pool;
         lab.A.Configuration["listeners"]![RelayLab.Listener]!["pool"] = "renamed";
-        JsonElement said = await lab.A.UpgradeAsync();
-        Assert.Equal((0, Sessions), (said.GetProperty("sessions").GetInt32(), said.GetProperty("staying").GetInt32()));
-        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(Progress)));
+        await UpgradeWithoutSessionsAsync(lab, conversations);
         await lab.Agents.ConverseManyAsync(2, 200_000);
         Assert.Equal(2, await lab.A.SessionsAsync(RelayLab.Listener));
-        await lab.FinishAsync();
-        Assert.Equal(0, await lab.A.FirstEndedAsync());
+        await FinishAsync(lab);
     }
 
     [Fact]
@@ -96,10 +93,8 @@ public sealed class RelayUpgradeTests(LabCertificates certificates)
         listeners.Remove(RelayLab.Listener);
         listeners["renamed"] = listener;
         await lab.A.ReloadAsync();
-        Assert.Equal(Sessions, (await lab.A.UpgradeAsync()).GetProperty("staying").GetInt32());
-        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(Progress)));
-        await lab.FinishAsync();
-        Assert.Equal(0, await lab.A.FirstEndedAsync());
+        await UpgradeWithoutSessionsAsync(lab, conversations);
+        await FinishAsync(lab);
     }
 
     [Fact]
@@ -120,5 +115,19 @@ public sealed class RelayUpgradeTests(LabCertificates certificates)
         {
             Directory.Delete(directory, recursive: true);
         }
+    }
+
+    private static async Task UpgradeWithoutSessionsAsync(RelayLab lab, IReadOnlyList<EchoConversation> staying)
+    {
+        JsonElement said = await lab.A.UpgradeAsync();
+        Assert.Equal((0, Sessions), (said.GetProperty("sessions").GetInt32(), said.GetProperty("staying").GetInt32()));
+        await Task.WhenAll(staying.Select(conversation => conversation.ProgressAsync(Progress)));
+    }
+
+    // The old process ends with the last session that has stayed.
+    private static async Task FinishAsync(RelayLab lab)
+    {
+        await lab.FinishAsync();
+        Assert.Equal(0, await lab.A.FirstEndedAsync());
     }
 }
