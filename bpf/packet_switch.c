@@ -6,6 +6,8 @@
 //
 // Passed on untouched: what is not TCP, all fragments but the first, TCP behind IPv6 extension headers, and frames with a VLAN tag, which belong to
 // another interface. So does every packet whose four-tuple is not in the map. Programs behind this one see what is passed on.
+//
+// A connection that is held is released after a number of packets: only when the holder has let all of them arrive may the next one go on, or it would overtake them.
 
 #include "tcp_packet.h"
 
@@ -24,6 +26,7 @@ struct target {
 };
 
 extern struct map connections;
+extern struct map releases;
 
 static long (*const bpf_redirect)(u32 interface, u64 flags) = (void *)23;
 
@@ -39,6 +42,11 @@ SECTION("tcx/ingress") int packet_switch(struct __sk_buff *packet)
 	struct target *target = bpf_map_lookup_elem(&connections, &connection);
 	if (!target)
 		return TCX_NEXT;
+	if (target->verdict == HOLD) {
+		u64 *released = bpf_map_lookup_elem(&releases, &connection);
+		if (released && *released == target->packets)
+			return TCX_NEXT;
+	}
 	__sync_fetch_and_add(&target->packets, 1);
 	__sync_fetch_and_add(&target->bytes, packet->len);
 	switch (target->verdict) {

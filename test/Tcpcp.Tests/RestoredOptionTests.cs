@@ -34,6 +34,23 @@ public sealed class RestoredOptionTests(PassLab lab) : IClassFixture<PassLab>
     [Theory]
     [InlineData(IPKind.IPv4)]
     [InlineData(IPKind.IPv6)]
+    public async Task A_receive_buffer_that_the_kernel_has_grown_is_as_large_and_goes_on_growing(IPKind kind)
+    {
+        await using LivePair pair = LivePair.Connect(lab, kind);
+        foreach (int bytes in (int[])[1 << 20, 1])
+            pair.Service.Socket.SetRawSocketOption(SOL_SOCKET, SO_RCVLOWAT, BitConverter.GetBytes(bytes));
+        TcpSocketOptions before = SocketState.Options(pair.Service.Socket);
+        Assert.Equal((2 << 20, false), (before.ReceiveBufferBytes, before.ReceiveBufferLocked));
+        pair.PassTo(lab.Destination);
+        TcpSocketOptions after = SocketState.Options(pair.Service.Socket);
+        Assert.Equal((2 << 20, false), (after.ReceiveBufferBytes, after.ReceiveBufferLocked));
+        await pair.ExchangeAsync();
+        await pair.JudgeAsync();
+    }
+
+    [Theory]
+    [InlineData(IPKind.IPv4)]
+    [InlineData(IPKind.IPv6)]
     [InlineData(IPKind.V4Mapped)]
     public async Task What_the_SYN_exchange_agreed_on_is_kept_and_the_MSS_is_right_at_once(IPKind kind)
     {

@@ -12,10 +12,14 @@ internal sealed class HeldQueue(int maxBytes)
     /// <summary>Packets that found no room; the peer sends them again.</summary>
     public int Dropped { get; private set; }
 
+    /// <summary>Packets that were added, dropped ones too.</summary>
+    public long Added { get; private set; }
+
     public SequenceNumber? HighestAcknowledgement { get; private set; }
 
     public void Add(ReadOnlySpan<byte> frame, SequenceNumber? acknowledgement)
     {
+        Added++;
         if (_bytes + frame.Length > maxBytes)
         {
             Dropped++;

@@ -22,6 +22,7 @@ internal sealed class PacketHold : IDisposable
 
     private const string VethKind = "veth";
     private const int WaitMilliseconds = 100;
+    private const int MaxReleaseAttempts = 1000; // some 3 ms; what another CPU is switching is there within microseconds
 
     private readonly Lock _lock = new();
     private readonly Dictionary<FourTuple, HeldQueue> _queues = [];
@@ -151,8 +152,17 @@ internal sealed class PacketHold : IDisposable
             if (!_queues.TryGetValue(connection, out HeldQueue? queue))
                 return (0, 0);
             int replayed = Write(queue);
-            // What came meanwhile waits at the interface; what comes after this goes directly. So nothing that was delivered is ever replayed.
-            _switch.Remove(connection);
+            // What comes meanwhile waits at the interface. Only when all of it has arrived may more go directly: it would overtake what still waits.
+            for (int attempt = 0; !_switch.TryRelease(connection, queue.Added);)
+            {
+                ReadWaiting();
+                int more = Write(queue);
+                replayed += more;
+                attempt = more > 0 ? 0 : attempt + 1;
+                if (attempt == MaxReleaseAttempts)
+                    _switch.Remove(connection); // the interface has lost one, or made two of one
+            }
+
             ReadWaiting();
             replayed += Write(queue);
             _queues.Remove(connection);

@@ -14,8 +14,7 @@ internal static class BpfProbes
     {
         if (!BpfPin.IsPossible())
             return FeatureFinding.Missing("no BPF file system is mounted");
-        using BpfHashMap<BpfConnection, BpfTarget> map = BpfHashMap<BpfConnection, BpfTarget>.Create("probe", capacity: 1);
-        using BpfProgram program = BpfPacketSwitch.Load(map);
+        using BpfProgram program = BpfPacketSwitch.LoadEmpty();
         using TcxLink link = TcxLink.Attach(program, Loopback, before: null);
         return FeatureFinding.Present;
     }

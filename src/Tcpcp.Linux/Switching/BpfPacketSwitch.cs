@@ -14,12 +14,14 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
     private const string ProgramName = "packet_switch";
     private const string ProgramSection = "tcx/ingress";
     private const string MapName = "connections";
+    private const string ReleasesName = "releases";
 
     private readonly PinnedSwitch _pins;
     private readonly BpfHashMap<BpfConnection, BpfTarget> _map;
+    private readonly BpfHashMap<BpfConnection, long> _releases; // this process's: it goes with its program
     private readonly List<TcxLink> _links = [];
 
-    private BpfPacketSwitch(PinnedSwitch pins, BpfHashMap<BpfConnection, BpfTarget> map) => (_pins, _map) = (pins, map);
+    private BpfPacketSwitch(PinnedSwitch pins, BpfHashMap<BpfConnection, BpfTarget> map) => (_pins, _map, _releases) = (pins, map, CreateReleases(map.Capacity));
 
     public SwitchMechanism Mechanism => SwitchMechanism.Bpf;
 
@@ -50,22 +52,12 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
         }
     }
 
-    /// <summary>Loads the program with that map.</summary>
-    public static BpfProgram Load(BpfHashMap<BpfConnection, BpfTarget> map)
+    /// <summary>Loads the program without entries, and without a way to set some.</summary>
+    public static BpfProgram LoadEmpty()
     {
-        bool held = false;
-        try
-        {
-            map.Handle.DangerousAddRef(ref held);
-            int descriptor = (int)map.Handle.DangerousGetHandle();
-            return BpfProgram.Load(BpfProgramKind.TcxIngress, ProgramName, Program.Link(name => name == MapName
-                ? descriptor : throw new InvalidDataException($"The program uses a map that there is not: {name}.")));
-        }
-        finally
-        {
-            if (held)
-                map.Handle.DangerousRelease();
-        }
+        using BpfHashMap<BpfConnection, BpfTarget> map = BpfHashMap<BpfConnection, BpfTarget>.Create(MapName, capacity: 1);
+        using BpfHashMap<BpfConnection, long> releases = CreateReleases(capacity: 1);
+        return Load(map, releases);
     }
 
     /// <summary>The entries of a switch that is installed in the calling thread's network namespace, with nothing else touched.</summary>
@@ -120,6 +112,17 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
 
     public bool Remove(FourTuple connection) => _map.Remove(BpfConnection.Of(connection));
 
+    public bool TryRelease(FourTuple connection, long packets)
+    {
+        BpfConnection key = BpfConnection.Of(connection);
+        _releases.Set(key, packets);
+        bool isReleased = !_map.TryGet(key, out BpfTarget target) || target.Packets == packets; // else none of the counts that are still to come is this one
+        if (isReleased)
+            _map.Remove(key);
+        _releases.Remove(key);
+        return isReleased;
+    }
+
     public IReadOnlyList<SwitchStatistics> List() => List(_map);
 
     public void Uninstall()
@@ -134,6 +137,21 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
         foreach (TcxLink link in _links)
             link.Dispose();
         _map.Dispose();
+        _releases.Dispose();
+    }
+
+    private static BpfHashMap<BpfConnection, long> CreateReleases(int capacity) => BpfHashMap<BpfConnection, long>.Create(ReleasesName, capacity, preallocated: false);
+
+    private static BpfProgram Load(BpfHashMap<BpfConnection, BpfTarget> map, BpfHashMap<BpfConnection, long> releases)
+    {
+        using HeldDescriptor.Scope held = HeldDescriptor.Hold(map.Handle);
+        using HeldDescriptor.Scope heldReleases = HeldDescriptor.Hold(releases.Handle);
+        return BpfProgram.Load(BpfProgramKind.TcxIngress, ProgramName, Program.Link(name => name switch
+        {
+            MapName => (int)map.Handle.DangerousGetHandle(),
+            ReleasesName => (int)releases.Handle.DangerousGetHandle(),
+            _ => throw new InvalidDataException($"The program uses a map that there is not: {name}."),
+        }));
     }
 
     private static IReadOnlyList<SwitchStatistics> List(BpfHashMap<BpfConnection, BpfTarget> map) =>
@@ -167,7 +185,7 @@ internal sealed class BpfPacketSwitch : IPacketSwitch
 
     private void Install(SwitchPlace place, IReadOnlyList<int> interfaces)
     {
-        using BpfProgram program = Load(_map);
+        using BpfProgram program = Load(_map, _releases);
         _pins.Attach(program, interfaces, place.Behind, _links);
     }
 }

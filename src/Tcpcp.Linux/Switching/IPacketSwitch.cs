@@ -24,6 +24,13 @@ internal interface IPacketSwitch : IDisposable
     /// <returns>False if there was no entry.</returns>
     bool Remove(FourTuple connection);
 
+    /// <summary>
+    /// The packets of a connection that is held go on untouched if exactly so many have been held since its entry was set: whoever has let all of them arrive knows that none of
+    /// them is overtaken. nftables cannot compare: there they go on in any case.
+    /// </summary>
+    /// <returns>False: it is held as before, since there were more, or fewer.</returns>
+    bool TryRelease(FourTuple connection, long packets);
+
     /// <summary>Every entry with its counters.</summary>
     IReadOnlyList<SwitchStatistics> List();
 

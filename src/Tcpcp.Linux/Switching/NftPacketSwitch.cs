@@ -88,6 +88,12 @@ internal sealed partial class NftPacketSwitch : IPacketSwitch
         }
     }
 
+    public bool TryRelease(FourTuple connection, long packets)
+    {
+        Remove(connection);
+        return true;
+    }
+
     public IReadOnlyList<SwitchStatistics> List()
     {
         lock (_lock)

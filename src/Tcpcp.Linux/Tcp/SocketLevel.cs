@@ -36,6 +36,7 @@ internal static class SocketLevel
     public const int SO_PEERGROUPS = 59;
     public const int SO_NETNS_COOKIE = 71;
     public const int SO_BUF_LOCK = 72;
+    public const int SO_RCVLOWAT = 18;
 
     public const int SOCK_SNDBUF_LOCK = 1;
     public const int SOCK_RCVBUF_LOCK = 2;

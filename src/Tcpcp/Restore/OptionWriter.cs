@@ -14,6 +14,9 @@ internal static class OptionWriter
     // What a small segment takes at most, of a network device's buffers of a page.
     private const int SegmentMemoryBytes = 4864;
 
+    // Of a new socket, unless net.ipv4.tcp_rmem says otherwise.
+    private const int NewReceiveBufferBytes = 131072;
+
     /// <summary>While the socket is dormant. What a new socket has anyway is not set.</summary>
     public static void WriteDormant(SafeHandle socket, ConnectionSnapshot snapshot, bool ipv6, KeptCongestion? kept)
     {
@@ -46,6 +49,8 @@ internal static class OptionWriter
         SocketOption.Set(socket, IPPROTO_TCP, TCP_KEEPCNT, Math.Max(1, options.KeepAliveProbes));
         if (options.ReceiveBufferLocked)
             WriteReceiveBuffer(socket, snapshot); // before the first segment announces a window
+        else if (options.ReceiveBufferBytes > NewReceiveBufferBytes)
+            GrowReceiveBuffer(socket, options.ReceiveBufferBytes);
         WriteCongestion(socket, snapshot.Congestion, kept);
     }
 
@@ -73,6 +78,14 @@ internal static class OptionWriter
         bool isNearlyFull = window > 0 && window < snapshot.Negotiated.SendMss;
         long needed = Math.Max(snapshot.Options.ReceiveBufferBytes, occupied + (2L * window) + (isNearlyFull ? SegmentMemoryBytes : 0));
         SocketOption.Set(socket, SOL_SOCKET, SO_RCVBUFFORCE, (int)Math.Min((needed + 1) / 2, int.MaxValue / 2)); // the kernel doubles it
+    }
+
+    // As large as the kernel had let it grow: into a smaller one the window that was announced does not fit, and what the peer sends at once after a pause is dropped, with a zero
+    // window, whose right edge steps back. SO_RCVBUF would end the kernel's own tuning; SO_RCVLOWAT makes room for so many bytes, which are half of the buffer (tcp_set_rcvlowat).
+    private static void GrowReceiveBuffer(SafeHandle socket, int bytes)
+    {
+        SocketOption.Set(socket, SOL_SOCKET, SO_RCVLOWAT, bytes / 2);
+        SocketOption.Set(socket, SOL_SOCKET, SO_RCVLOWAT, 1);
     }
 
     private static void WriteCongestion(SafeHandle socket, CongestionState congestion, KeptCongestion? kept)

@@ -27,9 +27,8 @@ public sealed class BulkFlowTests
                 passes.Add(await lab.PassAsync(TimeSpan.FromMilliseconds(milliseconds)));
         }
 
-        // A machine that stands still for longer than that lets the peer's timer fire, whatever the pass does. Once it may.
-        Assert.All(passes, pass => Assert.True(pass.Again.TimeOuts == 0 || pass.Blackout > s_shortestRto, $"{pass}"));
-        Assert.True(passes.Count(pass => !pass.Again.IsNoLoss) <= 1, string.Join('\n', passes));
+        // A machine that stands still for longer than that lets the peer's timer fire, whatever the pass does.
+        Assert.All(passes, pass => Assert.True(pass.Again.IsNoLoss || pass.Blackout > s_shortestRto, $"{pass}"));
         await AssertCleanAsync(lab);
     }
 

@@ -65,6 +65,31 @@ public sealed class PacketSwitchTests : IDisposable
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_connection_is_released_only_by_who_knows_of_every_packet_that_is_held(bool ipv6)
+    {
+        using IPacketSwitch opened = _host.Open(nameof(SwitchMechanism.Bpf));
+        TestFrame frame = new(SwitchHost.Connection(ipv6)) { Destination = _host.Arrival.HardwareAddress };
+        opened.Set(new SwitchEntry(frame.Connection, PacketTarget.Hold(_host.DepartureLink.Index)));
+        for (int i = 0; i < 3; i++)
+            _host.Arrive(frame);
+        Assert.False(opened.TryRelease(frame.Connection, 2)); // one more is on its way to the holder
+        Assert.False(opened.TryRelease(frame.Connection, 4));
+        _host.Arrive(frame); // the fourth: the wrong number is forgotten
+        _host.Arrive(frame);
+        Assert.Equal((0, 5), (_host.Arrived(), _host.Departed().Count));
+        Assert.True(opened.TryRelease(frame.Connection, 5));
+        _host.Arrive(frame);
+        Assert.Equal((1, 0), (_host.Arrived(), _host.Departed().Count));
+        Assert.Empty(opened.List());
+        opened.Set(new SwitchEntry(frame.Connection, PacketTarget.Hold(_host.DepartureLink.Index)));
+        for (int i = 0; i < 6; i++)
+            _host.Arrive(frame);
+        Assert.Equal((1, 6), (_host.Arrived(), _host.Departed().Count)); // none but the one before
+    }
+
+    [Theory]
     [MemberData(nameof(SwitchHost.Cases), MemberType = typeof(SwitchHost))]
     public void A_redirected_packet_is_sent_to_the_neighbour(string mechanism, bool ipv6)
     {
