@@ -9,7 +9,7 @@ using Tcpcp.Linux.Nftables;
 namespace Tcpcp.Agent.Hosting;
 
 /// <summary>
-/// The end of a drain to one host: a service address all of whose connections are there goes there too, and what forwards them is not needed any more. Until that
+/// A service address moves to another host. At the end of a drain to there all of its connections are there, and what forwards them is not needed any more; at its beginning they are here still. Until that
 /// host has the address nothing that counts has changed: if this agent dies, or the other one does not answer, the same order may be given again.
 /// </summary>
 /// <remarks>
@@ -17,11 +17,12 @@ namespace Tcpcp.Agent.Hosting;
 /// address; then this one gives it up, and forwards what still comes from neighbours that have not heard of it, until nothing comes. Connections that could not be passed stay here: the other
 /// host forwards their packets to this one.
 /// </remarks>
-/// <param name="pass">Passes connections to that host.</param>
-internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationChannel destination, IPAddress address, Func<IReadOnlyList<FourTuple>, Task> pass)
+/// <param name="pass">Passes connections to that host before the address moves; null: it moves at once.</param>
+internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationChannel destination, IPAddress address, Func<IReadOnlyList<FourTuple>, Task>? pass)
 {
     private const int Attempts = 3; // of passing one connection
-    private const int MostStaying = 4096;
+    private const int MostStaying = 32_768;
+    private const int Announcements = 10;
 
     private static readonly TimeSpan s_emptyTime = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
@@ -29,6 +30,7 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
     private static readonly TimeSpan s_convergence = TimeSpan.FromSeconds(5);
 
     private bool _isGivenUp;
+    private bool _isLeft;
 
     private string Name => destination.Destination.Name;
 
@@ -49,8 +51,8 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
             if (obstacle is not null)
                 return obstacle;
             using NewConnectionStop noNewOnes = NewConnectionStop.Begin(address);
-            ListedSocket[] left = await EmptyAsync(stop);
-            if (left.Length > 0)
+            ListedSocket[] left = pass is null ? [.. Left()] : await EmptyAsync(pass, stop);
+            if (left.Length > 0 && pass is not null)
                 tell($"{left.Length} of its connections could not be passed and stay here: {string.Join(", ", left.Take(3).Select(socket => $"{socket.Connection} ({socket.State})"))}.");
             if (left.Length > MostStaying)
                 return "They are too many for their packets to be sent back.";
@@ -62,6 +64,7 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
             {
                 // What is forwarded still goes with its connection: without the entry this host, which takes packets for the address, would answer them.
                 forward.LeaveAddress(address, Name, staying);
+                _isLeft = true;
                 return null;
             }
 
@@ -106,12 +109,13 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
         HashSet<int> listened = [.. listening.Select(local => local.Port)];
         (int first, int last) = OutgoingPorts.Range();
         ILookup<bool, int> used = forward.Entries.List().Select(one => one.Connection.Local).Where(local => local.Address.Equals(address)).Select(local => local.Port).Distinct()
+            .Concat(Left().Select(socket => socket.Connection.Local.Port).Where(listened.Contains)).Distinct()
             .ToLookup(port => port >= first && port <= last && !listened.Contains(port));
         return new AddressPorts([.. listening.Where(local => local.Address.Equals(address)).Select(local => local.Port).Union(used[false])], [.. used[true]]);
     }
 
     // Connections that were made since the drain began are passed; handshakes come to an end.
-    private async Task<ListedSocket[]> EmptyAsync(CancellationToken stop)
+    private async Task<ListedSocket[]> EmptyAsync(Func<IReadOnlyList<FourTuple>, Task> passAsync, CancellationToken stop)
     {
         Dictionary<FourTuple, int> attempts = [];
         long began = TimeProvider.System.GetTimestamp();
@@ -124,7 +128,7 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
             foreach (FourTuple connection in ready)
                 attempts[connection] = attempts.GetValueOrDefault(connection) + 1;
             if (ready.Length > 0)
-                await pass(ready);
+                await passAsync(ready);
             await Task.Delay(s_look, stop);
         }
     }
@@ -133,17 +137,30 @@ internal sealed class AddressMove(AgentHost agent, Forward forward, DestinationC
     private IEnumerable<ListedSocket> Left() => agent.Host.Sockets.List().Concat(agent.Host.Sockets.List(TcpState.SynReceived)).Where(socket =>
         socket.Connection.Local.Address.Equals(address) && socket.IsNeeded);
 
-    /// <summary>After the move: neighbours that have missed the announcement send here for a while, then nothing is forwarded any more.</summary>
+    /// <summary>After the move: neighbours that have missed the announcement send here for a while, then nothing does any more.</summary>
     public async Task EndAsync()
     {
         try
         {
             if (_isGivenUp)
                 await ForwardTheRestAsync();
+            else if (_isLeft)
+                await AnnounceAgainAsync();
         }
         catch (LinkException)
         {
             // It is not announced again; the entries go with their connections.
+        }
+    }
+
+    // What is passed from now on leaves no entry here, and this host would answer what still comes for it. A neighbour that has just heard of the address itself takes no announcement for a
+    // second (arp locktime).
+    private async Task AnnounceAgainAsync()
+    {
+        for (int i = 0; i < Announcements; i++)
+        {
+            await Task.Delay(s_quietTime);
+            await AskAsync([], isQuestion: false, CancellationToken.None);
         }
     }
 

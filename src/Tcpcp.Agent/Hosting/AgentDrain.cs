@@ -45,27 +45,34 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
 
     private async Task RunAllAsync(ChannelWriter<DrainProgress> progress, CancellationToken stop)
     {
+        Forward? forward = order.TakeAddresses ? agent.Host.Redirection as Forward : null;
+        if (forward is not null)
+            await MoveAsync([.. order.AddressesFirst.Distinct().Select(address => MoveOf(forward, address, pass: null))], progress, stop);
+        if (order.AddressesAlone)
+            return;
         await RunAsync(Parts(), progress, stop);
-        if (order.TakeAddresses && agent.Host.Redirection is Forward forward)
-            await MoveAddressesAsync(forward, progress, stop);
+        if (forward is not null)
+            await MoveAsync([.. Addresses(forward).Select(address => MoveOf(forward, address, connections => RunAsync(PartsOf(connections), progress, stop)))], progress, stop);
     }
 
     private Task RunAsync(IEnumerable<DrainPart> parts, ChannelWriter<DrainProgress> progress, CancellationToken stop) =>
         Task.WhenAll(parts.Select(part => RunAsync(part, progress, stop)));
 
-    // The addresses of what was passed, now or by an earlier drain: first those that clients connect to, so that nothing new is opened from the others.
-    private async Task MoveAddressesAsync(Forward forward, ChannelWriter<DrainProgress> progress, CancellationToken stop)
+    // Of what was passed, now or by an earlier drain.
+    private IEnumerable<IPAddress> Addresses(Forward forward)
+    {
+        OtherHost host = agent.Host.FindHost(order.Destinations[0])!;
+        IReadOnlySet<IPAddress> own = forward.ServiceAddresses();
+        return forward.Entries.List().Where(one => host.Addresses.Contains(one.NextHop)).Select(one => one.Connection.Local.Address).Concat(_passedAddresses.Keys).Distinct().Where(own.Contains);
+    }
+
+    private AddressMove MoveOf(Forward forward, IPAddress address, Func<IReadOnlyList<FourTuple>, Task>? pass) => new(agent, forward, agent.Channels[order.Destinations[0]], address, pass);
+
+    // First those that clients connect to, so that nothing new is opened from the others.
+    private async Task MoveAsync(AddressMove[] moves, ChannelWriter<DrainProgress> progress, CancellationToken stop)
     {
         string destination = order.Destinations[0];
-        OtherHost host = agent.Host.FindHost(destination)!;
-        IReadOnlySet<IPAddress> own = forward.ServiceAddresses();
-        AddressMove[] moves =
-        [
-            .. forward.Entries.List().Where(one => host.Addresses.Contains(one.NextHop)).Select(one => one.Connection.Local.Address).Concat(_passedAddresses.Keys).Distinct().Where(own.Contains)
-                .Select(address => new AddressMove(agent, forward, agent.Channels[destination], address, connections => RunAsync(PartsOf(connections), progress, stop)))
-                .OrderByDescending(move => move.IsService),
-        ];
-        foreach (AddressMove move in moves)
+        foreach (AddressMove move in moves.OrderByDescending(move => move.IsService))
         {
             (bool hasMoved, string detail) = stop.IsCancellationRequested ? (false, "The drain was stopped before its turn came.") : await move.RunAsync(stop);
             PassResult result = hasMoved ? new PassResult(PassFailure.None, ConnectionOwner.Destination, detail)
@@ -73,14 +80,15 @@ internal sealed class AgentDrain(AgentHost agent, DrainOrder order) : IDisposabl
             progress.TryWrite(new DrainProgress(null, "", destination, result, null, Volatile.Read(ref _done), Math.Max(_done, Volatile.Read(ref _total))) { Address = move.Address });
         }
 
-        foreach (AddressMove move in moves)
-            await move.EndAsync();
+        await Task.WhenAll(moves.Select(move => move.EndAsync()));
     }
 
     private void Require()
     {
         if (order is { TakeAddresses: true, Destinations.Count: > 1 })
             throw new OperationRefusedException("An address has room at one host only: name one agent that takes connections and addresses.");
+        if (order is { TakeAddresses: false, AddressesFirst.Count: > 0 } or { AddressesAlone: true, AddressesFirst.Count: 0 })
+            throw new OperationRefusedException("Addresses that move first are for a drain that takes addresses.");
         if (order.TakeAddresses && agent.Host.Redirection is not Forward)
             throw new OperationRefusedException("With takeover the address moves with its last connection; that a drain takes addresses at its end is for \"redirection\": \"forward\".");
         if (order.Destinations.Count == 0)

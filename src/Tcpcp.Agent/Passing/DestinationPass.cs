@@ -41,7 +41,7 @@ internal sealed class DestinationPass
     private long _stoodStillSince;
     private long _divertedAt;
     private readonly long _begunAt = Stopwatch.GetTimestamp();
-    private bool _isDiverted;
+    private bool _isDiverted; // or may be at any time
     private bool _isShown;
     private DestinationEffect[] _remaining = [];
     private IReadOnlyList<Socket?> _held = [];
@@ -361,11 +361,11 @@ internal sealed class DestinationPass
     // With takeover this host is the redirector: nobody else gives orders for these connections while the pass is open.
     private void Divert(ulong number)
     {
-        if (_state is not DestinationState.Offered || number != Terms.DivertNumber || Redirector != Redirector.Destination)
+        if (_state is not DestinationState.Offered || number != Terms.DivertNumber || Redirector is not (Redirector.Destination or Redirector.Both))
             return; // too late
         try
         {
-            if (!_isDiverted)
+            if (_divertedAt == 0)
             {
                 (_isDiverted, _divertedAt) = (true, Stopwatch.GetTimestamp());
                 _host.Redirection.Divert(Names);

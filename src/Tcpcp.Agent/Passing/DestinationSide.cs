@@ -270,6 +270,9 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
         Core.Wire.Redirector.Home when host.FindHost(offer.Home) is null =>
             $"{offer.Home} forwards the packets of {connections[0]}, and is not among the destinations of this agent, which could not tell it of the connection's end. Add it there.",
         Core.Wire.Redirector.Home => null,
+        Core.Wire.Redirector.Both when connections.DistinctBy(host.Redirection.IsForeign).Count() == 1 =>
+            $"The origin takes this host for the home of some of the connections only. Here it is otherwise: its redirection is {host.Redirection.Name}, and the address of {connections[0]} is {(host.Redirection.IsForeign(connections[0]) ? "not " : "")}here.",
+        Core.Wire.Redirector.Both => null,
         _ => "The offer names a redirector that this agent does not know.",
     };
 

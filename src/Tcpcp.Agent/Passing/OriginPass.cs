@@ -343,6 +343,12 @@ internal sealed class OriginPass
                 Report(PassAction.Diverted);
                 return new OriginInput.RedirectionAcknowledged(now);
             case OriginEffect.Redirect { ToDestination: true } divert:
+                if (_redirector == Redirector.Both)
+                {
+                    _divertedAt = Stopwatch.GetTimestamp();
+                    await _connections.SendPacketsAwayAsync(_destination, divert.Number, cancellationToken);
+                }
+
                 _link.Send(message => message.Divert = new Divert { Number = divert.Number });
                 return null;
             case OriginEffect.Redirect undo:

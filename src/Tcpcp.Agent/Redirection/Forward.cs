@@ -95,28 +95,39 @@ internal sealed class Forward : IRedirection
 
     private RedirectionPlan Plan(IReadOnlyList<FourTuple> connections, OtherHost destination)
     {
-        string?[] homes = [.. connections.Select(HomeOf).Distinct(StringComparer.Ordinal)];
-        if (homes.Length > 1)
-            return new RedirectionPlan(Redirector.Destination, "The connections have different homes: pass them one by one.");
-        if (homes[0] is { } home)
-            return home == destination.Name ? new RedirectionPlan(Redirector.Destination) : new RedirectionPlan(Redirector.Home) { Home = home };
+        ILookup<string, FourTuple> byHome = connections.ToLookup(connection => HomeOf(connection) ?? "", StringComparer.Ordinal);
+        string[] elsewhere = [.. byHome.Select(home => home.Key).Where(home => home.Length > 0 && home != destination.Name)];
+        if (elsewhere.Length > 0)
+        {
+            return byHome.Count == 1 ? new RedirectionPlan(Redirector.Home) { Home = elsewhere[0] }
+                : new RedirectionPlan(Redirector.Home, $"Their packets come by several hosts, {elsewhere[0]} among them: such connections cannot be passed together to any but that one.");
+        }
 
+        if (FindObstacle(byHome[""], destination) is { } obstacle)
+            return new RedirectionPlan(Redirector.Origin, obstacle);
+        bool areSomeThere = byHome.Contains(destination.Name);
+        return new RedirectionPlan(areSomeThere && byHome.Contains("") ? Redirector.Both : areSomeThere ? Redirector.Destination : Redirector.Origin);
+    }
+
+    // Of connections whose packets this host would send away.
+    private string? FindObstacle(IEnumerable<FourTuple> connections, OtherHost destination)
+    {
         foreach (FourTuple connection in connections)
         {
             if (IsForeign(connection))
-                return new RedirectionPlan(Redirector.Origin, $"It is not known which host forwards the packets of {connection} to this host.");
+                return $"It is not known which host forwards the packets of {connection} to this host.";
             if (destination.AddressFor(connection) is not { } address || !_destinations.Contains(address))
-                return new RedirectionPlan(Redirector.Origin, $"No address of {destination.Name} is known that packets of {connection} could be forwarded to.");
+                return $"No address of {destination.Name} is known that packets of {connection} could be forwarded to.";
             if (destination.TunnelTo is not null && FindObstacle(connection, destination, LargestPackets.Of(_sockets, connection)) is { } tooLarge)
-                return new RedirectionPlan(Redirector.Origin, tooLarge);
+                return tooLarge;
         }
 
-        return new RedirectionPlan(Redirector.Origin);
+        return null;
     }
 
     public ValueTask<ulong> SendAwayAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken)
     {
-        SendAway(connections, destination);
+        SendAway([.. connections.Where(connection => !IsForeign(connection))], destination); // the others' the destination diverts itself
         return ValueTask.FromResult(number);
     }
 
@@ -159,13 +170,13 @@ internal sealed class Forward : IRedirection
 
     public void Note(FourTuple connection, Redirector redirector, OtherHost? home)
     {
-        if (redirector != Redirector.Destination && home is not null)
+        if (home is not null && IsForeign(connection))
             Homes.Note(connection, home.Name);
     }
 
     public void Settle(FourTuple connection, Redirector redirector, OtherHost? home, ulong number)
     {
-        if (redirector != Redirector.Destination && home is not null)
+        if (home is not null && IsForeign(connection))
             Homes.Arrive(connection, home.Name);
     }
 

@@ -14,6 +14,9 @@ internal enum Redirector
 
     /// <summary>The host that forwards the packets to the origin, when that asks for it: <see cref="IHomeAgent.RepointAsync"/>.</summary>
     Home,
+
+    /// <summary>The destination those of connections whose address it has, as with <see cref="Destination"/>; the origin the others, as with <see cref="Origin"/>.</summary>
+    Both,
 }
 
 /// <summary>How the packets of a pass will be moved.</summary>

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Net;
 using Tcpcp.Client;
 
 namespace Tcpcp.Cli.Agents;
@@ -11,7 +13,8 @@ internal static class DrainCommand
         (limits:frozen of the agent's configuration), the rest runs on. What cannot be passed goes on where it is, and is named.
 
         With --take-addresses, where packets are forwarded: when all connections of a service address are at that one host, the address itself moves there,
-        new connections go there, and this host may be switched off. If one of its connections has to stay, so does the address.
+        new connections go there, and this host may be switched off. What has to stay is sent its packets by that host. An address that --address-first names moves
+        before its connections do: new ones open there from the beginning, and those that are here still are sent their packets by that host.
 
         Ctrl-C takes no new ones, ends those under way and says what moved. --json prints a line for each connection as its outcome is known.
         Exit codes: 0 all passed; 1 some go on here, an address stays, or there was nothing to pass; 2 wrong use; 3 the owner of some is not known yet.
@@ -19,6 +22,7 @@ internal static class DrainCommand
         Examples:
           tcpcp drain --to host-b
           tcpcp drain --to host-b --take-addresses
+          tcpcp drain --to host-b --take-addresses --address-first 10.0.0.100
           tcpcp drain --to host-b,host-c --app file-server --rate 200
         """;
 
@@ -39,16 +43,42 @@ internal static class DrainCommand
                 result.AddError("--rate is 0 or more.");
         });
         Option<bool> takeAddresses = new("--take-addresses") { Description = "Their addresses go too, to the one host that --to names." };
+        Option<IPAddress[]> first = new("--address-first")
+        {
+            Description = "With --take-addresses: this one moves before its connections; may repeat.",
+            HelpName = "ADDRESS",
+            CustomParser = ParseAddresses,
+        };
         Option<string> agent = LocalAgent.CreateOption();
         Option<bool> json = LocalAgent.CreateJsonOption();
-        Command command = new("drain", Help) { to, applications, rate, takeAddresses, agent, json };
+        Command command = new("drain", Help) { to, applications, rate, takeAddresses, first, agent, json };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(first) is not null && !result.GetValue(takeAddresses))
+                result.AddError("--address-first is for a drain with --take-addresses.");
+        });
         command.SetAction((parsed, _) => LocalAgent.UseAsync(parsed.GetRequiredValue(agent), client => new DrainRun(client, new DrainOrder
         {
             Destinations = parsed.GetRequiredValue(to),
             Applications = parsed.GetValue(applications) ?? [],
             Rate = parsed.GetValue(rate),
             TakeAddresses = parsed.GetValue(takeAddresses),
+            AddressesFirst = parsed.GetValue(first) ?? [],
         }, parsed.GetValue(json)).RunAsync()));
         return command;
+    }
+
+    private static IPAddress[] ParseAddresses(ArgumentResult result)
+    {
+        List<IPAddress> addresses = [];
+        foreach (Token token in result.Tokens)
+        {
+            if (IPAddress.TryParse(token.Value, out IPAddress? address))
+                addresses.Add(address);
+            else
+                result.AddError($"--address-first: '{token.Value}' is no IP address.");
+        }
+
+        return [.. addresses];
     }
 }

@@ -9,14 +9,21 @@ using Tcpcp.Core;
 namespace Tcpcp.Cli.Agents;
 
 /// <summary>Passes connections and shows how it goes. Ctrl-C takes no new ones; those under way end.</summary>
-internal sealed class DrainRun(AgentClient agent, DrainOrder order, bool json)
+/// <param name="isPart">Of a command that does more: that there is nothing to do is no failure.</param>
+internal sealed class DrainRun(AgentClient agent, DrainOrder order, bool json, bool isPart = false)
 {
     private readonly long _started = Stopwatch.GetTimestamp();
     private readonly List<PassReport> _stayed = [];
-    private readonly List<PassReport> _addresses = [];
+    private readonly Dictionary<string, PassReport> _addresses = []; // the last word on each
     private int _passed;
     private int _inDoubt;
     private DrainProgress? _last;
+
+    /// <summary>What does not move now is tried again later, and not spoken of.</summary>
+    public bool IsFirst { get; init; }
+
+    /// <summary>Whether Ctrl-C came.</summary>
+    public bool WasStopped { get; private set; }
 
     /// <returns>The exit code.</returns>
     public async Task<int> RunAsync()
@@ -31,10 +38,11 @@ internal sealed class DrainRun(AgentClient agent, DrainOrder order, bool json)
             await ReadAsync(_ => { }, stop.Token);
         else
             await ShowAsync(stop.Token);
+        WasStopped = stop.IsCancellationRequested;
         if (!json)
-            Summarize(stop.IsCancellationRequested);
-        bool someStay = _stayed.Count > 0 || _addresses.Any(address => !HasMoved(address));
-        return _inDoubt > 0 ? ExitCode.InDoubt : someStay || _passed + _addresses.Count == 0 ? ExitCode.Failed : ExitCode.Done;
+            Summarize();
+        bool someStay = _stayed.Count > 0 || _addresses.Values.Any(address => !HasMoved(address));
+        return _inDoubt > 0 ? ExitCode.InDoubt : someStay || (_passed + _addresses.Count == 0 && !isPart) ? ExitCode.Failed : ExitCode.Done;
     }
 
     private async Task ReadAsync(Action<DrainProgress> show, CancellationToken stop)
@@ -43,8 +51,10 @@ internal sealed class DrainRun(AgentClient agent, DrainOrder order, bool json)
         {
             _last = progress;
             PassReport report = PassReport.Of(progress);
-            if (progress.Address is not null)
-                _addresses.Add(report);
+            if (report.Address is { } address && (HasMoved(report) || !IsFirst))
+                _addresses[address] = report;
+            else if (report.Address is not null)
+                continue;
             else if (progress.Result.Succeeded)
                 _passed++;
             else if (progress.Result.Owner == ConnectionOwner.InDoubt)
@@ -74,24 +84,30 @@ internal sealed class DrainRun(AgentClient agent, DrainOrder order, bool json)
 
     private double Rate => _passed / Math.Max(0.001, Stopwatch.GetElapsedTime(_started).TotalSeconds);
 
-    private void Summarize(bool wasStopped)
+    private void Summarize()
     {
         IAnsiConsole console = PeopleConsole.Create();
-        foreach (PassReport stayed in _stayed)
-            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[yellow]{stayed.Connection ?? stayed.Application}[/]: {stayed.Failure}: {stayed.Detail}");
-        string rest = _last is { } last && last.Total > last.Done ? string.Create(CultureInfo.InvariantCulture, $", {last.Total - last.Done} not begun") : "";
-        string passed = _passed == 1 && _last is { } only ? $"1 passed to {only.Destination}" : string.Create(CultureInfo.InvariantCulture, $"{_passed} passed ({Rate:F0}/s)");
-        console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
-            $"{(wasStopped ? "Stopped: " : "")}{passed}, {_stayed.Count} not passed, {_inDoubt} in doubt{rest}.");
-        foreach (PassReport address in _addresses)
+        if (_passed + _stayed.Count + _inDoubt > 0 || !isPart)
+            SummarizePasses(console);
+        foreach (PassReport address in _addresses.Values)
         {
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
                 $"{(HasMoved(address) ? $"{address.Address} moved to {address.Destination}.{(address.Detail is { Length: > 0 } staying ? $" {staying} Their packets come by way of {address.Destination}: this host must stay up for them." : "")}" : $"{address.Address} stays: {address.Detail}")}");
         }
 
-        if (_passed + _stayed.Count + _inDoubt + _addresses.Count == 0)
-            console.MarkupLine("There was nothing to pass.");
         if (_inDoubt > 0)
             console.MarkupLine("[red]'tcpcp resolve' lists what is in doubt.[/]");
+    }
+
+    private void SummarizePasses(IAnsiConsole console)
+    {
+        foreach (PassReport stayed in _stayed)
+            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[yellow]{stayed.Connection ?? stayed.Application}[/]: {stayed.Failure}: {stayed.Detail}");
+        string rest = _last is { } last && last.Total > last.Done ? string.Create(CultureInfo.InvariantCulture, $", {last.Total - last.Done} not begun") : "";
+        string passed = _passed == 1 && _last is { } only ? $"1 passed to {only.Destination}" : string.Create(CultureInfo.InvariantCulture, $"{_passed} passed ({Rate:F0}/s)");
+        console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
+            $"{(WasStopped ? "Stopped: " : "")}{passed}, {_stayed.Count} not passed, {_inDoubt} in doubt{rest}.");
+        if (_passed + _stayed.Count + _inDoubt + _addresses.Count == 0)
+            console.MarkupLine("There was nothing to pass.");
     }
 }

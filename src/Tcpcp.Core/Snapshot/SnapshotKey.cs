@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Tcpcp.Core;
 
-/// <summary>What saved connections are encrypted by: a passphrase, or 32 secret bytes. Its secret is wiped from memory with the scope.</summary>
+/// <summary>What saved connections are encrypted by: a passphrase, or 32 secret bytes. Its secret is wiped from memory with the scope. Thread-safe, but for <see cref="Dispose"/>.</summary>
 public sealed class SnapshotKey : IDisposable
 {
     /// <summary>Length of a key that is not a passphrase, in bytes.</summary>
@@ -18,7 +18,8 @@ public sealed class SnapshotKey : IDisposable
     internal const int SaltBytes = 16;
 
     private readonly byte[] _secret;
-    private Derivation? _derivation;
+    private readonly Lock _lock = new();
+    private readonly List<Derivation> _derivations = []; // one that is not the last any more may be in use by another thread
 
     private SnapshotKey(byte[] secret, bool isPassphrase) => (_secret, IsPassphrase) = (secret, isPassphrase);
 
@@ -48,24 +49,41 @@ public sealed class SnapshotKey : IDisposable
     public void Dispose()
     {
         CryptographicOperations.ZeroMemory(_secret);
-        _derivation?.Wipe();
-        _derivation = null;
+        foreach (Derivation derivation in _derivations)
+            derivation.Wipe();
+        _derivations.Clear();
     }
 
     /// <summary>The last one, of a file that was read or of an earlier one that was written; else a new one.</summary>
-    internal Derivation ForWriting() => _derivation ?? Derive(RandomNumberGenerator.GetBytes(SaltBytes), IsPassphrase ? MinIterations : 0);
+    internal Derivation ForWriting()
+    {
+        lock (_lock)
+            return _derivations.Count > 0 ? _derivations[^1] : Add(RandomNumberGenerator.GetBytes(SaltBytes), IsPassphrase ? MinIterations : 0);
+    }
 
     internal Derivation Derive(ReadOnlySpan<byte> salt, int iterations)
     {
-        if (_derivation is { } last && last.Iterations == iterations && salt.SequenceEqual(last.Salt))
-            return last;
+        lock (_lock)
+        {
+            foreach (Derivation one in _derivations)
+            {
+                if (one.Iterations == iterations && salt.SequenceEqual(one.Salt))
+                    return one;
+            }
+
+            return Add(salt, iterations);
+        }
+    }
+
+    private Derivation Add(ReadOnlySpan<byte> salt, int iterations)
+    {
         byte[] key = new byte[KeyBytes];
         if (IsPassphrase)
             Rfc2898DeriveBytes.Pbkdf2(_secret, salt, key, iterations, HashAlgorithmName.SHA256);
         else
             HKDF.DeriveKey(HashAlgorithmName.SHA256, _secret, key, salt, "tcpcp saved connection"u8);
-        _derivation?.Wipe();
-        return _derivation = new Derivation(salt.ToArray(), iterations, key);
+        _derivations.Add(new Derivation(salt.ToArray(), iterations, key));
+        return _derivations[^1];
     }
 
     /// <summary>The key of files with one salt; each has a nonce of its own.</summary>

@@ -178,6 +178,7 @@ internal sealed class ControlCommands(RelayHost relay, ControlConversation conve
         LastCheck = server.LastCheck?.Code ?? "",
         LastCheckUs = (long)(server.LastCheck?.Duration.TotalMicroseconds ?? 0),
         Queued = (uint)pool.Queued,
+        Sources = { pool.Settings.Sources.Select(source => source.ToString()) },
     };
 
     private static SessionMoved RowOf(MoveProgress progress)

@@ -29,6 +29,15 @@ public sealed record DrainOrder
 
     /// <summary>With one destination, where packets are forwarded: when all connections of a service address are there, the address moves there too. Default false.</summary>
     public bool TakeAddresses { get; init; }
+
+    /// <summary>
+    /// With <see cref="TakeAddresses"/>: service addresses of this host that move before their connections do, so that new connections open at the destination from the beginning. The
+    /// destination sends the packets of those that are here still back to this host until they are passed. Default: none.
+    /// </summary>
+    public IReadOnlyList<IPAddress> AddressesFirst { get; init; } = [];
+
+    /// <summary>Nothing but <see cref="AddressesFirst"/> moves. Default false.</summary>
+    public bool AddressesAlone { get; init; }
 }
 
 /// <summary>What became of one connection of a drain, or of a service address.</summary>

@@ -17,6 +17,8 @@ internal static class DrainWire
             AsApplication = order.AsApplication,
             Rate = (uint)order.Rate,
             TakeAddresses = order.TakeAddresses,
+            AddressesAlone = order.AddressesAlone,
+            AddressesFirst = { order.AddressesFirst.Select(address => Google.Protobuf.ByteString.CopyFrom(address.GetAddressBytes())) },
         };
         message.Destinations.Add(order.Destinations);
         message.Applications.Add(order.Applications);
@@ -34,6 +36,8 @@ internal static class DrainWire
         AsApplication = message.AsApplication,
         Rate = (int)Math.Min(message.Rate, int.MaxValue),
         TakeAddresses = message.TakeAddresses,
+        AddressesAlone = message.AddressesAlone,
+        AddressesFirst = [.. message.AddressesFirst.Select(EndPointWire.AddressFrom)],
     };
 
     public static Core.Wire.DrainProgress ToMessage(DrainProgress progress) => new()

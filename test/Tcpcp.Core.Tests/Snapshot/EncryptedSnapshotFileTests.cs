@@ -24,6 +24,23 @@ public sealed class EncryptedSnapshotFileTests : IDisposable
     }, iter: 200);
 
     [Fact]
+    public void Threads_that_share_a_key_read_and_write_each_their_own_files()
+    {
+        const int Files = 8, Rounds = 200;
+        byte[][] others = [.. Enumerable.Range(0, Files).Select(_ =>
+        {
+            using SnapshotKey once = SnapshotKey.OfBytes([.. Enumerable.Range(0, SnapshotKey.KeyBytes).Select(i => (byte)i)]);
+            return File(Examples.Snapshot, SavedConnectionKind.Released).Encode(once); // each by a salt of its own
+        })];
+        Parallel.For(0, Rounds, i =>
+        {
+            Assert.Equal(Examples.Snapshot.Connection, SnapshotFile.Decode(others[i % Files], key: _key).Snapshot.Connection);
+            byte[] written = File(Examples.Snapshot, SavedConnectionKind.Released).Encode(_key);
+            Assert.Equal(Examples.Snapshot.Connection, SnapshotFile.Decode(written, key: _key).Snapshot.Connection);
+        });
+    }
+
+    [Fact]
     public void A_passphrase_opens_what_it_has_closed_and_another_one_does_not()
     {
         using SnapshotKey passphrase = SnapshotKey.OfPassphrase("correct horse – battery staple");

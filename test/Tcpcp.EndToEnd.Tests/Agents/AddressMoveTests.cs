@@ -90,6 +90,52 @@ public sealed class AddressMoveTests(LabCertificates certificates)
     }
 
     [Theory]
+    [InlineData(ServiceFamily.IPv4, 300, 20_000)]
+    [InlineData(ServiceFamily.IPv6, 50, BytesPerSecond)]
+    public async Task An_address_that_moves_first_takes_new_connections_with_it_before_any_other_is_passed(ServiceFamily family, int many, int bytesPerSecond)
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, family: family);
+        IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(many, bytesPerSecond);
+        using CancellationTokenSource stop = new();
+        Task<int>[] comers = [.. Enumerable.Range(0, Comers).Select(_ => Task.Run(() => lab.ComeAndGoAsync(stop.Token)))];
+        lab.EchoA!.Reluctant = conversations[1].Connection;
+        IReadOnlyList<JsonElement> reports = await lab.A.JsonAsync(1, "drain", "--to", LabAgent.NameB, "--take-addresses", "--address-first", $"{lab.Service}");
+        Assert.Equal(($"{lab.Service}", "None"), (reports[0].GetProperty("address").GetString(), reports[0].GetProperty("failure").GetString()));
+        Assert.Equal(many - 1, reports.Skip(1).Count(report => report.GetProperty("failure").GetString() == "None" && report.GetProperty("connection").ValueKind == JsonValueKind.String));
+        EchoConversation later = await lab.ConverseAsync(bytesPerSecond);
+        Assert.True(lab.B.Owns(later.Connection));
+        Assert.True(lab.A.Owns(conversations[1].Connection));
+        Assert.True(HasAddress(lab.B.Host, lab.Service));
+
+        lab.EchoA.Reluctant = null;
+        Assert.Equal(0, (await lab.A.RunAsync("drain", "--to", LabAgent.NameB)).ExitCode);
+        await Eventually.True(() => !HasAddress(lab.A.Host, lab.Service) && lab.B.Forwarded.Count == 0);
+        await lab.A.KillAsync();
+        lab.A.Host.Network.Links.SetDown(Host.InterfaceName);
+        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(bytesPerSecond / 2)));
+        await stop.CancelAsync();
+        int others = (await Task.WhenAll(comers)).Sum();
+        Assert.True(others > Comers);
+        await lab.FinishAsync(others);
+    }
+
+    [Fact]
+    public async Task What_cannot_move_first_is_refused_and_nothing_has_changed()
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates);
+        EchoConversation conversation = await lab.ConverseAsync();
+        Assert.Equal(2, (await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--address-first", $"{lab.Service}")).ExitCode);
+        Assert.Equal(2, (await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses", "--address-first", "here")).ExitCode);
+        lab.EchoA!.Reluctant = conversation.Connection;
+        (int exitCode, string output, _) = await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses", "--address-first", "10.0.0.77");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("10.0.0.77 stays: 10.0.0.77 is not an address of its own", string.Join(' ', output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.True(HasAddress(lab.A.Host, lab.Service));
+        Assert.True(lab.A.Owns(conversation.Connection));
+        await lab.FinishAsync();
+    }
+
+    [Theory]
     [InlineData(ServiceFamily.IPv4)]
     [InlineData(ServiceFamily.IPv6)]
     public async Task Connections_that_cannot_go_stay_where_they_are_and_their_packets_are_sent_back(ServiceFamily family)

@@ -85,17 +85,44 @@ public sealed class RelayPassTests(LabCertificates certificates)
         await lab.FinishAsync();
     }
 
-    [Fact]
-    public async Task The_service_address_follows_its_sessions_and_new_ones_open_there()
+    [Theory]
+    [InlineData(ServiceFamily.IPv4)]
+    [InlineData(ServiceFamily.IPv6)]
+    public async Task The_service_address_goes_first_and_new_sessions_open_there_before_the_others_are_passed(ServiceFamily family)
     {
-        await using RelayLab lab = await RelayLab.StartWithEchoAsync(certificates);
+        await using RelayLab lab = await RelayLab.StartWithEchoAsync(certificates, family);
         await lab.Agents.ConverseManyAsync(3, 200_000);
         IReadOnlyList<JsonElement> reports = await lab.A.JsonAsync(0, "drain", "--to", LabAgent.NameB, "--take-addresses", "--agent", lab.Agents.A.SocketPath);
-        Assert.Equal(3, reports.Count(report => report.TryGetProperty("session", out _)));
-        Assert.Equal($"{lab.Agents.Service}", Assert.Single(reports, report => report.TryGetProperty("address", out JsonElement address) && address.ValueKind == JsonValueKind.String)
-            .GetProperty("address").GetString());
+        Assert.Equal($"{lab.Agents.Service}", reports[0].GetProperty("address").GetString());
+        Assert.Equal(3, reports.Skip(1).Count(report => report.TryGetProperty("session", out _)));
+        Assert.Equal(4, reports.Count);
         await lab.Agents.ConverseManyAsync(2, 200_000);
         Assert.Equal((0, 5), (await lab.A.SessionsAsync(RelayLab.Listener), await lab.B.SessionsAsync(RelayLab.Listener)));
+
+        // The clients' address is at the one host, the servers' packets come by the other: back they go, and there again.
+        Assert.Equal(5, (await lab.DrainAsync(lab.B)).Count);
+        Assert.Equal(5, (await lab.DrainAsync(lab.A)).Count);
+        Assert.Equal(5, await lab.B.SessionsAsync(RelayLab.Listener));
+        await lab.FinishAsync();
+    }
+
+    [Fact]
+    public async Task Sessions_that_the_other_relay_refuses_go_on_here_when_the_address_has_gone()
+    {
+        await using RelayLab lab = await RelayLab.StartWithEchoAsync(certificates);
+        IReadOnlyList<EchoConversation> conversations = await lab.Agents.ConverseManyAsync(3, 200_000);
+        lab.B.Configuration["listeners"]![RelayLab.Listener]!["max-sessions"] = 1;
+        await lab.B.ReloadAsync();
+        IReadOnlyList<JsonElement> reports = await lab.A.JsonAsync(1, "drain", "--to", LabAgent.NameB, "--take-addresses", "--agent", lab.Agents.A.SocketPath);
+        Assert.Equal($"{lab.Agents.Service}", reports[0].GetProperty("address").GetString());
+        Assert.Equal(2, reports.Count(report => report.GetProperty("failure").GetString() == nameof(PassFailure.RefusedByApplication)));
+        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(50_000)));
+        Assert.Equal(2, await lab.A.SessionsAsync(RelayLab.Listener));
+        lab.B.Configuration["listeners"]![RelayLab.Listener]!["max-sessions"] = 0;
+        await lab.B.ReloadAsync();
+        Assert.Equal(2, (await lab.DrainAsync(lab.A)).Count);
+        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(50_000)));
+        Assert.Equal(3, await lab.B.SessionsAsync(RelayLab.Listener));
         await lab.FinishAsync();
     }
 

@@ -36,12 +36,12 @@ public class BpfObjectFileTests
     }
 
     [Fact]
-    public void The_map_is_put_where_the_program_names_it()
+    public void Maps_are_put_where_the_program_names_them()
     {
-        (int offset, string map) = Assert.Single(BpfPacketSwitch.Program.MapReferences);
-        Assert.Equal("connections", map);
-        byte[] linked = BpfPacketSwitch.Program.Link(_ => 0x01020304);
-        Assert.Equal([0x18, 0x11, 0, 0, 4, 3, 2, 1], linked[offset..(offset + 8)]);
+        Assert.Equal(["connections", "releases"], BpfPacketSwitch.Program.MapReferences.Select(reference => reference.Map));
+        byte[] linked = BpfPacketSwitch.Program.Link(name => name == "connections" ? 0x01020304 : 0x05060708);
+        Assert.Equal((byte[][])[[0x18, 0x11, 0, 0, 4, 3, 2, 1], [0x18, 0x11, 0, 0, 8, 7, 6, 5]],
+            BpfPacketSwitch.Program.MapReferences.Select(reference => linked[reference.Offset..(reference.Offset + 8)]));
     }
 
     [Fact]
