@@ -84,9 +84,13 @@ internal sealed class RelayLab : IAsyncDisposable
 
     /// <summary>Passes all sessions of one relay to the other one.</summary>
     /// <returns>What became of each.</returns>
-    public async Task<IReadOnlyList<JsonElement>> DrainAsync(LabRelay from, int exitCode = 0)
+    public Task<IReadOnlyList<JsonElement>> DrainAsync(LabRelay from, int exitCode = 0) => DrainAsync(from, takesAddresses: false, exitCode);
+
+    /// <summary>The same, and perhaps their addresses.</summary>
+    public async Task<IReadOnlyList<JsonElement>> DrainAsync(LabRelay from, bool takesAddresses, int exitCode = 0)
     {
-        IReadOnlyList<JsonElement> reports = await from.JsonAsync(exitCode, "drain", "--to", from == A ? LabAgent.NameB : LabAgent.NameA);
+        string[] addresses = takesAddresses ? ["--take-addresses", "--agent", (from == A ? Agents.A : Agents.B).SocketPath] : [];
+        IReadOnlyList<JsonElement> reports = await from.JsonAsync(exitCode, ["drain", "--to", from == A ? LabAgent.NameB : LabAgent.NameA, .. addresses]);
         if (exitCode == 0)
             Assert.All(reports, report => Assert.Equal(("None", "Destination"), (report.GetProperty("failure").GetString(), report.GetProperty("owner").GetString())));
         return reports;

@@ -92,7 +92,7 @@ public sealed class RelayPassTests(LabCertificates certificates)
     {
         await using RelayLab lab = await RelayLab.StartWithEchoAsync(certificates, family);
         await lab.Agents.ConverseManyAsync(3, 200_000);
-        IReadOnlyList<JsonElement> reports = await lab.A.JsonAsync(0, "drain", "--to", LabAgent.NameB, "--take-addresses", "--agent", lab.Agents.A.SocketPath);
+        IReadOnlyList<JsonElement> reports = await lab.DrainAsync(lab.A, takesAddresses: true);
         Assert.Equal($"{lab.Agents.Service}", reports[0].GetProperty("address").GetString());
         Assert.Equal(3, reports.Skip(1).Count(report => report.TryGetProperty("session", out _)));
         Assert.Equal(4, reports.Count);
@@ -113,7 +113,7 @@ public sealed class RelayPassTests(LabCertificates certificates)
         IReadOnlyList<EchoConversation> conversations = await lab.Agents.ConverseManyAsync(3, 200_000);
         lab.B.Configuration["listeners"]![RelayLab.Listener]!["max-sessions"] = 1;
         await lab.B.ReloadAsync();
-        IReadOnlyList<JsonElement> reports = await lab.A.JsonAsync(1, "drain", "--to", LabAgent.NameB, "--take-addresses", "--agent", lab.Agents.A.SocketPath);
+        IReadOnlyList<JsonElement> reports = await lab.DrainAsync(lab.A, takesAddresses: true, exitCode: 1);
         Assert.Equal($"{lab.Agents.Service}", reports[0].GetProperty("address").GetString());
         Assert.Equal(2, reports.Count(report => report.GetProperty("failure").GetString() == nameof(PassFailure.RefusedByApplication)));
         await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(50_000)));
@@ -139,7 +139,7 @@ public sealed class RelayPassTests(LabCertificates certificates)
         await lab.Agents.ConverseManyAsync(3, 200_000);
         using CancellationTokenSource stop = new();
         Task<int> coming = ComeAsync(stop.Token);
-        IReadOnlyList<JsonElement> reports = await lab.A.JsonAsync(0, "drain", "--to", LabAgent.NameB, "--take-addresses", "--agent", lab.Agents.A.SocketPath);
+        IReadOnlyList<JsonElement> reports = await lab.DrainAsync(lab.A, takesAddresses: true);
         Assert.Equal([$"{lab.Agents.Service}", $"{source}"], reports.Where(report => report.TryGetProperty("address", out JsonElement address) && address.ValueKind == JsonValueKind.String)
             .Select(report => report.GetProperty("address").GetString()));
         await stop.CancelAsync();

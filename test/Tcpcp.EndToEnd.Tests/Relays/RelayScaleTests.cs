@@ -19,8 +19,10 @@ public sealed class RelayScaleTests(LabCertificates certificates)
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(120);
 
-    [Fact]
-    public async Task All_sessions_go_while_new_ones_arrive_and_none_is_reset_or_refused()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task All_sessions_go_while_new_ones_arrive_and_none_is_reset_or_refused(bool takesAddresses)
     {
         await using RelayLab lab = await RelayLab.StartWithEchoAsync(certificates);
         using CancellationTokenSource stop = new();
@@ -30,8 +32,10 @@ public sealed class RelayScaleTests(LabCertificates certificates)
         Task<long>[] talks = [.. sockets.Select(socket => TalkAsync(socket, s_pause, stop.Token))];
         Task<int> arrivals = ArriveAsync(lab, TimeSpan.FromSeconds(10.0 / s_sessions), stop.Token);
 
-        IReadOnlyList<JsonElement> reports = await lab.DrainAsync(lab.A);
+        IReadOnlyList<JsonElement> reports = await lab.DrainAsync(lab.A, takesAddresses);
         Assert.InRange(reports.Count, s_sessions, int.MaxValue);
+        if (takesAddresses)
+            Assert.InRange(reports.Count, s_sessions, s_sessions + 1 + (s_sessions / 10)); // the address, and who came in the second before it moved
         await Eventually.True(async () => await lab.B.SessionsAsync(RelayLab.Listener) >= s_sessions);
         await stop.CancelAsync();
         int arrived = await arrivals;
