@@ -74,7 +74,12 @@ internal sealed class ConnectionGate : IDisposable
     }
 
     /// <summary>Before the gate closes: forgets the timestamp that it has noted of the connection at an earlier time.</summary>
-    public void ForgetTimestamp(FourTuple connection) => _elements.Remove(s_stamps, connection);
+    public void ForgetTimestamp(FourTuple connection)
+    {
+        // As a rule there is none; a transaction that fails for that waits for every CPU (nf_tables_abort), 10 ms and more, and others wait for it.
+        if (KeptTimestamp(connection) is not null)
+            _elements.Remove(s_stamps, connection);
+    }
 
     /// <summary>TSval of the first segment that the closed gate has kept back; null if there was none, or it had no timestamp.</summary>
     public uint? KeptTimestamp(FourTuple connection) => _elements.TryGetValue(s_stamps, connection);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -32,7 +33,9 @@ public sealed class RelayScaleTests(LabCertificates certificates)
         Task<long>[] talks = [.. sockets.Select(socket => TalkAsync(socket, s_pause, stop.Token))];
         Task<int> arrivals = ArriveAsync(lab, TimeSpan.FromSeconds(10.0 / s_sessions), stop.Token);
 
+        long began = Stopwatch.GetTimestamp();
         IReadOnlyList<JsonElement> reports = await lab.DrainAsync(lab.A, takesAddresses);
+        TimeSpan took = Stopwatch.GetElapsedTime(began);
         Assert.InRange(reports.Count, s_sessions, int.MaxValue);
         if (takesAddresses)
             Assert.InRange(reports.Count, s_sessions, s_sessions + 1 + (s_sessions / 10)); // the address, and who came in the second before it moved
@@ -46,7 +49,7 @@ public sealed class RelayScaleTests(LabCertificates certificates)
         Assert.Equal(s_sessions + arrived, seen.Count);
         AgentLab.AssertClean(seen);
         AgentLab.AssertClean(await lab.JudgeServerAsync());
-        TestContext.Current.TestOutputHelper!.WriteLine($"{reports.Count} sessions passed, {arrived} arrived meanwhile");
+        TestContext.Current.TestOutputHelper!.WriteLine($"{reports.Count} sessions passed in {took.TotalSeconds:f1} s, {arrived} arrived meanwhile");
     }
 
     private static async Task<Socket> ConnectAsync(RelayLab lab)
