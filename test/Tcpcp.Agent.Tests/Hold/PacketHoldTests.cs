@@ -5,6 +5,7 @@ using Tcpcp.Agent.Hold;
 using Tcpcp.Core;
 using Tcpcp.Lab;
 using Tcpcp.Linux.Diagnostics;
+using Tcpcp.Linux.Processes;
 using Tcpcp.Linux.Switching;
 using Tcpcp.Linux.Tcp;
 
@@ -85,6 +86,32 @@ public sealed class PacketHoldTests
             (int replayed, int dropped) = hold.Replay(connection);
             Assert.True(replayed > 0 && dropped > 0, $"{replayed} replayed, {dropped} dropped");
             Assert.Equal(10_000, (await ReceiveAsync(receiver, 10_000, limit.Token)).Length); // the peer has sent them again
+        }
+    }
+
+    // Of what the switch has counted some never comes: the replay must not wait for it.
+    [Fact]
+    public async Task What_the_interface_has_lost_keeps_nothing_back()
+    {
+        await using LabNetwork lab = await LabNetwork.CreateAsync();
+        Host peer = lab.AddHost("peer", "10.0.0.1/24"), host = lab.AddHost("host", "10.0.0.2/24");
+        using CancellationTokenSource limit = new(s_limit);
+        using PacketHold hold = host.Run(() => PacketHold.Prepare([Host.InterfaceName], 16 << 20, device: HoldChoice.Tap));
+        await using (ChildProcess queue = host.Start("ip", ["link", "set", PacketHold.DeviceName, "txqueuelen", "1"]))
+            Assert.Equal(0, await queue.Exit);
+        (Socket sender, Socket receiver) = await ConnectAsync(peer, host, host.IPv4, limit.Token);
+        using (sender)
+        using (receiver)
+        {
+            FourTuple connection = new((IPEndPoint)receiver.LocalEndPoint!, (IPEndPoint)receiver.RemoteEndPoint!);
+            hold.Arm([connection]); // nobody takes packets off it yet
+            for (int i = 0; i < 5; i++)
+                await sender.SendAsync(new byte[1000], limit.Token);
+            await Until.True(() => host.Run(() => PacketSwitch.Find(SwitchPlace.Hold))!.Value.Entries.Single().Packets >= 2, s_limit);
+            hold.Start();
+            hold.Replay(connection);
+            Assert.Empty(host.Run(() => PacketSwitch.Find(SwitchPlace.Hold))!.Value.Entries);
+            Assert.Equal(5000, (await ReceiveAsync(receiver, 5000, limit.Token)).Length); // the peer has sent them again
         }
     }
 
