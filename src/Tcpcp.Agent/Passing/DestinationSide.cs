@@ -230,6 +230,8 @@ internal sealed class DestinationSide(HostServices host, PassObserver observer)
                 return (PassFailure.RedirectionFailed, missing);
             if (FindConflict(id, connections) is { } conflict)
                 return (PassFailure.Conflict, conflict);
+            if (connections.Select(connection => host.Redirection.Expect(connection, (Redirector)offer.Redirector)).FirstOrDefault(one => one is not null) is { } sentOn)
+                return (PassFailure.RedirectionFailed, sentOn);
             ulong queues = Math.Min(offer.QueueBytes.Aggregate(0UL, (sum, one) => sum + Math.Min(one, int.MaxValue)),
                 2UL * (ulong)host.Options.MaxQueueBytes * (ulong)connections.Length);
             host.Journal.Reserve(id, (long)queues + AgentLimits.JournalBytesBesidesSnapshots);

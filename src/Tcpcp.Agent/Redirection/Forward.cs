@@ -135,6 +135,17 @@ internal sealed class Forward : IRedirection
         destination.AddressFor(connection)
             ?? throw new InvalidOperationException($"{destination.Name} has no address that packets of {connection} could be forwarded to."));
 
+    public string? Expect(FourTuple connection, Redirector redirector)
+    {
+        bool isForeign = IsForeign(connection);
+        if (!_entries.Contains(connection) || (!isForeign && redirector is Redirector.Destination or Redirector.Both))
+            return null;
+        if (!isForeign)
+            return $"This host has the address of {connection} too, and forwards its packets. The origin does not know that the address has moved: give the order there again.";
+        _entries.Remove([connection]); // of the time before the address moved; two hosts that send a packet to each other would do so for ever
+        return null;
+    }
+
     public void Divert(IReadOnlyList<FourTuple> connections) => _entries.Remove(connections);
 
     public bool Recover(FourTuple connection) => true; // the origin or this host may have moved them

@@ -131,6 +131,13 @@ internal sealed class ForwardingEntries : IDisposable
         }
     }
 
+    /// <summary>Whether its packets go anywhere.</summary>
+    public bool Contains(FourTuple connection)
+    {
+        lock (_lock)
+            return _entries.ContainsKey(connection);
+    }
+
     /// <summary>What goes where.</summary>
     public IReadOnlyList<(FourTuple Connection, IPAddress NextHop)> List()
     {

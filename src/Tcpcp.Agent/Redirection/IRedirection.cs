@@ -68,6 +68,10 @@ internal interface IRedirection : IDisposable
     /// <exception cref="RedirectionException">There was no acknowledgement in time.</exception>
     ValueTask<ulong> SendAwayAsync(IReadOnlyList<FourTuple> connections, OtherHost destination, ulong number, CancellationToken cancellationToken);
 
+    /// <summary>At the destination, before it agrees: that what others send here is not sent on.</summary>
+    /// <returns>Null: it is not; else why it would be, in one sentence.</returns>
+    string? Expect(FourTuple connection, Redirector redirector) => null;
+
     /// <summary>At the destination that is the redirector: the packets come here.</summary>
     void Divert(IReadOnlyList<FourTuple> connections);
 

@@ -119,6 +119,52 @@ public sealed class AddressMoveTests(LabCertificates certificates)
         await lab.FinishAsync(others);
     }
 
+    // Its first host remembers yet that it has sent the packets on: two hosts that send them to each other would do so for ever.
+    [Theory]
+    [InlineData(ServiceFamily.IPv4)]
+    [InlineData(ServiceFamily.IPv6)]
+    public async Task What_was_passed_before_its_address_moved_comes_back_although_the_address_does_not(ServiceFamily family)
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, family: family);
+        IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(3, BytesPerSecond);
+        lab.EchoA!.Reluctant = conversations[0].Connection;
+        Assert.Equal(1, (await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses")).ExitCode);
+        Assert.Equal(2, lab.A.Forwarded.Count);
+        for (int i = 0; i < 2; i++)
+        {
+            await lab.B.PassAsync(conversations[1].Connection, lab.A);
+            await conversations[1].ProgressAsync(50_000);
+            Assert.True(lab.A.Owns(conversations[1].Connection));
+            await lab.A.PassAsync(conversations[1].Connection, lab.B);
+            await conversations[1].ProgressAsync(50_000);
+        }
+
+        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(50_000)));
+        await lab.FinishAsync();
+    }
+
+    // An answer that was lost: the first host does not know that the address has moved.
+    [Fact]
+    public async Task Where_both_hosts_have_the_address_a_pass_is_refused_and_the_order_may_be_given_again()
+    {
+        await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates);
+        IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(3, BytesPerSecond);
+        lab.EchoA!.Reluctant = conversations[0].Connection;
+        Assert.Equal(1, (await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses", "--address-first", $"{lab.Service}")).ExitCode);
+        await lab.A.KillAsync();
+        File.Delete(Path.Combine(lab.A.JournalDirectory, "left-addresses.json"));
+        lab.A.Host.AddOwnAddress(lab.Service);
+        await lab.A.StartAsync();
+        lab.EchoA.Reluctant = null;
+        string said = "";
+        await Eventually.True(async () => (said = (await lab.A.RunAsync("pass", $"{conversations[0].Connection}", "--to", LabAgent.NameB)).Output).Contains("forwards its packets", StringComparison.Ordinal));
+        await conversations[0].ProgressAsync(50_000);
+        await Eventually.True(async () => (await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses", "--address-first", $"{lab.Service}")).ExitCode == 0);
+        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(50_000)));
+        Assert.Empty(lab.B.Forwarded);
+        await lab.FinishAsync();
+    }
+
     [Fact]
     public async Task What_cannot_move_first_is_refused_and_nothing_has_changed()
     {

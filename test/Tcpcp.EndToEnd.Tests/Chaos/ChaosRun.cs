@@ -138,8 +138,16 @@ internal sealed class ChaosRun : IAsyncDisposable
         bool takeAddresses = dice == 0 && !_setting.IsGateway && from != to && !to.IsTroubled && !from.IsTroubled && ChaosLab.Services.All(from.HasAddress);
         if (from == to || (connections.Length == 0 && !takeAddresses))
             return;
-        Note($"{(all ? "all" : string.Join(' ', connections))} from {from.Name} to {to.Name}{(takeAddresses ? ", and the addresses" : "")}");
-        DrainOrder order = new() { Destinations = [to.Name], Connections = all ? [] : connections, Applications = all && !takeAddresses ? ["chaos"] : [], TakeAddresses = takeAddresses };
+        bool addressesFirst = takeAddresses && _random.Next(2) == 0;
+        Note($"{(all ? "all" : string.Join(' ', connections))} from {from.Name} to {to.Name}{(takeAddresses ? $", and the addresses{(addressesFirst ? " first" : "")}" : "")}");
+        DrainOrder order = new()
+        {
+            Destinations = [to.Name],
+            Connections = all ? [] : connections,
+            Applications = all && !takeAddresses ? ["chaos"] : [],
+            TakeAddresses = takeAddresses,
+            AddressesFirst = addressesFirst ? ChaosLab.Services : [],
+        };
         _drains.Add(new ChaosDrain(from, to, connections, takeAddresses, DrainAsync(from, order)));
     }
 
