@@ -138,6 +138,13 @@ internal sealed class ChaosHost
     /// <inheritdoc cref="Sockets"/>
     public IReadOnlyList<FourTuple> Connections() => [.. Sockets().Select(socket => socket.Connection)];
 
+    /// <summary>Connections of the service that are about to have a socket here: the peer may think that they have one.</summary>
+    public IReadOnlyList<FourTuple> Handshakes() => Agent.Host.Run(() =>
+    {
+        using SocketDiagnostics sockets = new();
+        return (IReadOnlyList<FourTuple>)[.. sockets.List(TcpState.SynReceived).Select(socket => socket.Connection).Where(connection => connection.Local.Port == Port)];
+    });
+
     public bool HasAddress(IPAddress address) => Agent.Host.Network.Addresses.List().Any(assigned => assigned.Address.Address.Equals(address));
 
     /// <summary>The file system that its journal is on; a new and empty one after a boot.</summary>

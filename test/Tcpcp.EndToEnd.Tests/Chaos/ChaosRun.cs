@@ -177,7 +177,7 @@ internal sealed class ChaosRun : IAsyncDisposable
         if (!host.HasApplication)
             return;
         IEnumerable<FourTuple> moving = _drains.ToArray().Where(drain => drain.From == host || drain.To == host).SelectMany(drain => drain.Connections);
-        foreach (FourTuple connection in host.Connections().Concat(moving))
+        foreach (FourTuple connection in host.Handshakes().Concat(host.Connections()).Concat(moving))
             _mayEnd[connection] = true;
     }
 
