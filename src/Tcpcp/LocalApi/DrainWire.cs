@@ -37,7 +37,7 @@ internal static class DrainWire
         Rate = (int)Math.Min(message.Rate, int.MaxValue),
         TakeAddresses = message.TakeAddresses,
         AddressesAlone = message.AddressesAlone,
-        AddressesFirst = [.. message.AddressesFirst.Select(EndPointWire.AddressFrom)],
+        AddressesFirst = LocalWire.AddressesFrom(message.AddressesFirst),
     };
 
     public static Core.Wire.DrainProgress ToMessage(DrainProgress progress) => new()

@@ -1,3 +1,4 @@
+using System.Net;
 using Google.Protobuf;
 using Tcpcp.Client;
 using Tcpcp.Core;
@@ -29,11 +30,16 @@ internal static class LocalWire
     public static PassTerms? TermsFrom(Ticket? ticket, ulong epoch) =>
         ticket is { Incarnation.Length: 16 } ? new PassTerms(new PassTicket(new Guid(ticket.Incarnation.Span), ticket.Number), epoch) : null;
 
-    public static IReadOnlyList<FourTuple> ConnectionsFrom(IEnumerable<Core.Wire.FourTuple> messages)
+    public static IReadOnlyList<FourTuple> ConnectionsFrom(IEnumerable<Core.Wire.FourTuple> messages) => From(messages, EndPointWire.FromMessage);
+
+    /// <exception cref="PacketException">One makes no sense.</exception>
+    public static IReadOnlyList<IPAddress> AddressesFrom(IEnumerable<ByteString> messages) => From(messages, EndPointWire.AddressFrom);
+
+    private static IReadOnlyList<TValue> From<TMessage, TValue>(IEnumerable<TMessage> messages, Func<TMessage, TValue> read)
     {
         try
         {
-            return [.. messages.Select(EndPointWire.FromMessage)];
+            return [.. messages.Select(read)];
         }
         catch (InvalidSnapshotException e)
         {
