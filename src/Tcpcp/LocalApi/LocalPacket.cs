@@ -8,6 +8,9 @@ namespace Tcpcp.LocalApi;
 /// <summary>A message of the local protocol and what came with it. Disposing closes the descriptors that were not taken.</summary>
 internal sealed class LocalPacket : IDisposable
 {
+    private const int FirstBody = LocalMessage.HelloFieldNumber;
+    private const int LastBody = LocalMessage.SettledFieldNumber;
+
     private LocalPacket(LocalMessage message, ReceivedDescriptors descriptors) => (Message, Descriptors) = (message, descriptors);
 
     public LocalMessage Message { get; }
@@ -19,13 +22,31 @@ internal sealed class LocalPacket : IDisposable
     {
         try
         {
-            return new LocalPacket(LocalMessage.Parser.ParseFrom(packet.Data), packet.Descriptors);
+            if (CountBodies(packet.Data) <= 1)
+                return new LocalPacket(LocalMessage.Parser.ParseFrom(packet.Data), packet.Descriptors);
         }
         catch (InvalidProtocolBufferException e)
         {
             packet.Dispose();
             throw new PacketException("A packet came that is not a LocalMessage.", e);
         }
+
+        packet.Dispose();
+        throw new PacketException("A packet came that says several things.");
+    }
+
+    // Each that comes again would be merged with all of those before, in a time and a memory that grow with the square of their number.
+    private static int CountBodies(byte[] data)
+    {
+        int bodies = 0;
+        CodedInputStream input = new(data);
+        for (uint tag; (tag = input.ReadTag()) != 0; input.SkipLastField())
+        {
+            if (WireFormat.GetTagFieldNumber(tag) is >= FirstBody and <= LastBody)
+                bodies++;
+        }
+
+        return bodies;
     }
 
     /// <summary>An application's state, out of the message or the last descriptor.</summary>
