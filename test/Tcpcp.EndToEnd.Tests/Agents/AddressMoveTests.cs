@@ -23,7 +23,7 @@ public sealed class AddressMoveTests(LabCertificates certificates)
         await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, family: family);
         IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(many, bytesPerSecond);
         using CancellationTokenSource stop = new();
-        Task<int>[] comers = [.. Enumerable.Range(0, Comers).Select(_ => Task.Run(() => lab.ComeAndGoAsync(stop.Token)))];
+        Task<int>[] comers = BeginComing(lab, stop.Token);
 
         (int exitCode, string output, string error) = await lab.A.RunAsync("drain", "--to", LabAgent.NameB, "--take-addresses");
         Assert.True(output.Contains($"{lab.Service} moved to {LabAgent.NameB}.", StringComparison.Ordinal), $"{exitCode} {output}{error}{lab.A.Log}{lab.B.Log}");
@@ -32,13 +32,7 @@ public sealed class AddressMoveTests(LabCertificates certificates)
         Assert.Empty(lab.A.Forwarded);
         Assert.All(conversations, conversation => Assert.True(lab.B.Owns(conversation.Connection)));
 
-        await lab.A.KillAsync();
-        lab.A.Host.Network.Links.SetDown(Host.InterfaceName);
-        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(bytesPerSecond / 2)));
-        await stop.CancelAsync();
-        int others = (await Task.WhenAll(comers)).Sum();
-        Assert.True(others > Comers);
-        await lab.FinishAsync(others);
+        await SwitchOffAsync(lab, conversations, bytesPerSecond / 2, stop, comers);
     }
 
     [Fact]
@@ -97,7 +91,7 @@ public sealed class AddressMoveTests(LabCertificates certificates)
         await using AgentLab lab = await AgentLab.StartWithEchoAsync(certificates, family: family);
         IReadOnlyList<EchoConversation> conversations = await lab.ConverseManyAsync(many, bytesPerSecond);
         using CancellationTokenSource stop = new();
-        Task<int>[] comers = [.. Enumerable.Range(0, Comers).Select(_ => Task.Run(() => lab.ComeAndGoAsync(stop.Token)))];
+        Task<int>[] comers = BeginComing(lab, stop.Token);
         lab.EchoA!.Reluctant = conversations[1].Connection;
         IReadOnlyList<JsonElement> reports = await lab.A.JsonAsync(1, "drain", "--to", LabAgent.NameB, "--take-addresses", "--address-first", $"{lab.Service}");
         Assert.Equal(($"{lab.Service}", "None"), (reports[0].GetProperty("address").GetString(), reports[0].GetProperty("failure").GetString()));
@@ -110,13 +104,7 @@ public sealed class AddressMoveTests(LabCertificates certificates)
         lab.EchoA.Reluctant = null;
         Assert.Equal(0, (await lab.A.RunAsync("drain", "--to", LabAgent.NameB)).ExitCode);
         await Eventually.True(() => !HasAddress(lab.A.Host, lab.Service) && lab.B.Forwarded.Count == 0);
-        await lab.A.KillAsync();
-        lab.A.Host.Network.Links.SetDown(Host.InterfaceName);
-        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(bytesPerSecond / 2)));
-        await stop.CancelAsync();
-        int others = (await Task.WhenAll(comers)).Sum();
-        Assert.True(others > Comers);
-        await lab.FinishAsync(others);
+        await SwitchOffAsync(lab, conversations, bytesPerSecond / 2, stop, comers);
     }
 
     // Its first host remembers yet that it has sent the packets on: two hosts that send them to each other would do so for ever.
@@ -321,6 +309,21 @@ public sealed class AddressMoveTests(LabCertificates certificates)
         Assert.Equal(1, exitCode);
         Assert.Contains("\"redirection\": \"forward\"", error, StringComparison.Ordinal);
         Assert.Contains("one agent", (await lab.A.RunAsync("drain", "--to", $"{LabAgent.NameB},{LabAgent.NameC}", "--take-addresses")).Error, StringComparison.Ordinal);
+    }
+
+    // Peers that come and go all the while.
+    private static Task<int>[] BeginComing(AgentLab lab, CancellationToken stop) => [.. Enumerable.Range(0, Comers).Select(_ => Task.Run(() => lab.ComeAndGoAsync(stop)))];
+
+    // Without the first host all go on, and others come.
+    private static async Task SwitchOffAsync(AgentLab lab, IReadOnlyList<EchoConversation> conversations, int progress, CancellationTokenSource stop, Task<int>[] comers)
+    {
+        await lab.A.KillAsync();
+        lab.A.Host.Network.Links.SetDown(Host.InterfaceName);
+        await Task.WhenAll(conversations.Select(conversation => conversation.ProgressAsync(progress)));
+        await stop.CancelAsync();
+        int others = (await Task.WhenAll(comers)).Sum();
+        Assert.True(others > Comers);
+        await lab.FinishAsync(others);
     }
 
     private static bool HasAddress(Host host, IPAddress address) => host.Network.Addresses.List().Any(assigned => assigned.Address.Address.Equals(address));
